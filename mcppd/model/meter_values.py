@@ -1,0 +1,222 @@
+"""Meter values: what charge points measure, read tolerantly and told apart strictly.
+
+Rules.
+
+1. Energy is integer Wh, power W, current A, voltage V; conversion happens here and nowhere else.
+2. A sample is keyed by (measurand, phase, location, context): two with different context never overwrite each other.
+3. A value that is no finite number is skipped: it is never 0.
+4. `Transaction.Begin` samples are history, never live values.
+5. `EnergyRegister.advance` alone decides which register value counts as energy; what it refuses is `suspect`.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from mcppd.model.timestamps import ReportedTime
+
+ENERGY = "Energy.Active.Import.Register"
+POWER = "Power.Active.Import"
+CURRENT = "Current.Import"
+VOLTAGE = "Voltage"
+STATE_OF_CHARGE = "SoC"
+
+CONTEXT_BEGIN = "Transaction.Begin"
+CONTEXT_END = "Transaction.End"
+CONTEXT_PERIODIC = "Sample.Periodic"
+
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+
+_SCALES: dict[str, tuple[str, float]] = {
+    "wh": ("Wh", 1.0),
+    "kwh": ("Wh", 1000.0),
+    "w": ("W", 1.0),
+    "kw": ("W", 1000.0),
+    "varh": ("varh", 1.0),
+    "kvarh": ("varh", 1000.0),
+    "var": ("var", 1.0),
+    "kvar": ("var", 1000.0),
+    "va": ("VA", 1.0),
+    "kva": ("VA", 1000.0),
+    "a": ("A", 1.0),
+    "v": ("V", 1.0),
+}
+
+_DEFAULT_UNITS = {
+    "Energy.": "Wh",
+    "Power.Active": "W",
+    "Power.Offered": "W",
+    "Power.Reactive": "var",
+    "Current.": "A",
+    "Voltage": "V",
+}
+
+_CONTEXT_RANK = {CONTEXT_PERIODIC: 0, "Sample.Clock": 1, "Trigger": 2, CONTEXT_END: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sampled value in base units; `value` is None for what is not a number (signed data, an unknown format)."""
+
+    value: float | None
+    measurand: str = ENERGY
+    unit: str = "Wh"
+    phase: str | None = None
+    location: str = "Outlet"
+    context: str = CONTEXT_PERIODIC
+    raw: str | None = None
+    """What was said, at most 2,500 characters, where `value` is None."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterValue:
+    """What was measured at one moment: one element of `meterValue` or `transactionData`."""
+
+    at: ReportedTime
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The live quantities in one MeterValue; None, or an absent phase, is what it does not tell."""
+
+    energy_wh: int | None = None
+    power_w: float | None = None
+    current_a: dict[str, float] = field(default_factory=dict)
+    voltage_v: dict[str, float] = field(default_factory=dict)
+    state_of_charge_percent: float | None = None
+
+
+def read_number(value: object) -> float | None:
+    """The number that a `value` string means: blanks trimmed, a decimal comma read; None for everything not finite."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        number = float(value) if abs(value) < 1e300 else math.inf
+    elif isinstance(value, str):
+        text = value.strip()
+        if not text.isascii() or _NUMBER.fullmatch(text) is None:
+            return None
+        number = float(text.replace(",", "."))
+    else:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def in_base_unit(value: float, measurand: str, unit: str | None) -> tuple[float, str]:
+    """`value` and its unit with kilo scaled away; a missing unit is the default of the measurand (OCPP 1.6, 7.43)."""
+    if not unit:
+        unit = next((default for prefix, default in _DEFAULT_UNITS.items() if measurand.startswith(prefix)), "")
+    base, scale = _SCALES.get(unit.lower(), (unit, 1.0))
+    return value * scale, base
+
+
+def measure(value: MeterValue) -> Measured:
+    """The live quantities of `value`: the best context of each (measurand, phase), phases `L1-N` read as `L1`."""
+    best: dict[tuple[str, str | None], tuple[int, float]] = {}
+    for sample in value.samples:
+        if sample.value is None or sample.context == CONTEXT_BEGIN or sample.location not in ("Outlet", "Body"):
+            continue
+        key = (sample.measurand, _phase(sample.phase))
+        rank = _CONTEXT_RANK.get(sample.context, 4)
+        if key not in best or rank < best[key][0]:
+            best[key] = (rank, sample.value)
+    energy = _total(best, ENERGY)
+    return Measured(
+        energy_wh=None if energy is None else round(energy),
+        power_w=_total(best, POWER),
+        current_a=_by_phase(best, CURRENT),
+        voltage_v=_by_phase(best, VOLTAGE),
+        state_of_charge_percent=best.get((STATE_OF_CHARGE, None), (0, None))[1],
+    )
+
+
+def _phase(phase: str | None) -> str | None:
+    return phase[:2] if phase in ("L1-N", "L2-N", "L3-N") else phase
+
+
+def _total(best: dict[tuple[str, str | None], tuple[int, float]], measurand: str) -> float | None:
+    whole = best.get((measurand, None))
+    if whole is not None:
+        return whole[1]
+    parts = [best[measurand, phase][1] for phase in ("L1", "L2", "L3") if (measurand, phase) in best]
+    return math.fsum(parts) if parts else None
+
+
+def _by_phase(best: dict[tuple[str, str | None], tuple[int, float]], measurand: str) -> dict[str, float]:
+    """Phase -> value; a value without phase stands under "total"."""
+    return {phase or "total": value for (name, phase), (_, value) in best.items() if name == measurand}
+
+
+class Series(StrEnum):
+    """Which register a charge point reports during a transaction."""
+
+    UNDECIDED = "undecided"
+    LIFETIME = "lifetime"
+    """It continues from meterStart."""
+    SESSION = "session"
+    """It starts from 0 with each transaction, although meterStart was the lifetime register."""
+
+
+MAX_PLAUSIBLE_POWER_W = 500_000
+_SLACK_WH = 2_000
+_MIN_ELAPSED_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyRegister:
+    """The energy of one transaction as its register values come in. Immutable: `advance` makes the next one."""
+
+    meter_start_wh: int
+    last_at: datetime
+    energy_wh: int = 0
+    series: Series = Series.UNDECIDED
+
+    def advance(self, register_wh: int, at: datetime) -> "EnergyRegister | None":
+        """The register after `register_wh` (Wh) was read at `at` (UTC); None if the value is suspect.
+
+        Suspect is a negative step, and a rise that would need more than 500 kW since the last counted value.
+        A value older than the last one counts only for what it is: it never moves the register back.
+        """
+        for series in (Series.LIFETIME, Series.SESSION) if self.series is Series.UNDECIDED else (self.series,):
+            energy = register_wh - self.meter_start_wh if series is Series.LIFETIME else register_wh
+            step = energy - self.energy_wh
+            if 0 <= step <= self._largest_step(at):
+                return replace(self, last_at=max(at, self.last_at), energy_wh=energy, series=series)
+            if at < self.last_at and 0 <= energy <= self.energy_wh:
+                return self
+        return None
+
+    def stopped(self, meter_stop_wh: int | None, at: datetime) -> tuple[int, bool]:
+        """The energy (Wh) of the whole transaction for `meterStop`, and whether that value was suspect."""
+        final = None if meter_stop_wh is None else self.advance(meter_stop_wh, max(at, self.last_at))
+        if final is None and meter_stop_wh is not None and self.series is Series.SESSION:
+            final = replace(self, series=Series.UNDECIDED).advance(meter_stop_wh, max(at, self.last_at))
+        if final is None:
+            return self.energy_wh, meter_stop_wh is not None
+        return final.energy_wh, False
+
+    def _largest_step(self, at: datetime) -> float:
+        elapsed_s = max(_MIN_ELAPSED_S, (at - self.last_at).total_seconds())
+        return _SLACK_WH + MAX_PLAUSIBLE_POWER_W * elapsed_s / 3600
+
+
+def merge_by_time(values: Iterable[MeterValue]) -> list[MeterValue]:
+    """Elements with the same timestamp become one; empty ones are left out; order of arrival is kept."""
+    merged: dict[ReportedTime, list[Sample]] = {}
+    for value in values:
+        if value.samples:
+            merged.setdefault(value.at, []).extend(value.samples)
+    return [MeterValue(at, tuple(samples)) for at, samples in merged.items()]
+
+
+def newest(values: Sequence[MeterValue]) -> MeterValue | None:
+    """The element to take live values from: the latest by its own time, the last of those without one."""
+    best: MeterValue | None = None
+    for value in values:
+        if best is None or best.at.at is None or value.at.at is None or value.at.at >= best.at.at:
+            best = value
+    return best

@@ -1,0 +1,1 @@
+"""Test equipment: a fake clock and charge points to play the other side."""
