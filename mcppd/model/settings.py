@@ -10,47 +10,12 @@ Rules.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from mcppd.model.charge_points import Registration
-
-
-class Kind(StrEnum):
-    """How the text of a setting is read."""
-
-    TEXT = "text"
-    FLAG = "true or false"
-    COUNT = "whole number"
-    DURATION = "duration"
-    SIZE = "bytes"
-    ADDRESS = "HOST:PORT"
-    PATH = "path"
-    CHOICE = "choice"
-    TEXTS = "list of texts"
-    NAMED_VALUES = "map of names to values"
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """What the reader and the reference file need to know of one setting."""
-
-    kind: Kind
-    help: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    reload: bool = False
-    """Whether SIGHUP applies a change; a restart is needed otherwise."""
-
-
-def option(default: Any, kind: Kind, help: str, **bounds: Any) -> Any:
-    """A dataclass field that carries its `Option` in its metadata."""
-    metadata = {"option": Option(kind, help, **bounds)}
-    if isinstance(default, Mapping):
-        return field(default_factory=lambda: dict(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
-
+from mcppd.model.options import Kind as Kind
+from mcppd.model.options import Option as Option
+from mcppd.model.options import option as option
 
 NEVER = -1.0
 """`boot.trigger_delay: never`."""
@@ -154,6 +119,7 @@ class BootSettings:
         low=0,
         high=3600,
         reload=True,
+        never=True,
     )
     setup: bool = option(
         True,
@@ -291,7 +257,9 @@ class AutoStartOverride:
 class BootOverride:
     """`boot` of one charge point."""
 
-    trigger_delay: float | None = option(None, Kind.DURATION, "as boot.trigger_delay", low=0, high=3600, reload=True)
+    trigger_delay: float | None = option(
+        None, Kind.DURATION, "as boot.trigger_delay", low=0, high=3600, reload=True, never=True
+    )
     setup: bool | None = option(None, Kind.FLAG, "as boot.setup", reload=True)
 
 
