@@ -27,7 +27,8 @@ def fold_tag(id_tag: str) -> str:
 def decide(tag: IdTag | None, *, now: datetime, running: int, open_to_all: bool) -> IdTagInfo:
     """What `tag` is told at `now`; None is a tag that nobody entered. `running` are its open transactions.
 
-    In open mode every tag is accepted but those that the operator blocked.
+    In open mode every tag is accepted but those that the operator gave another status. An accepted tag is not told an
+    expiry that has passed: the charge point would take that for Expired.
     """
     if tag is None:
         return IdTagInfo(AuthorizationStatus.ACCEPTED if open_to_all else AuthorizationStatus.INVALID)
@@ -37,4 +38,6 @@ def decide(tag: IdTag | None, *, now: datetime, running: int, open_to_all: bool)
             status = AuthorizationStatus.EXPIRED
         elif tag.max_transactions is not None and running >= tag.max_transactions:
             status = AuthorizationStatus.CONCURRENT_TX
-    return IdTagInfo(status, tag.parent_id_tag, tag.expires_at)
+    passed = tag.expires_at is not None and tag.expires_at <= now
+    expiry = None if passed and status is AuthorizationStatus.ACCEPTED else tag.expires_at
+    return IdTagInfo(status, tag.parent_id_tag, expiry)

@@ -78,7 +78,7 @@ _IDLE = {ConnectorStatus.AVAILABLE, ConnectorStatus.SUSPENDED_EVSE, ConnectorSta
 
 @dataclass(frozen=True, slots=True)
 class BootIdentity:
-    """What a charge point says of itself in BootNotification. Two unequal ones mean that hardware or firmware changed."""
+    """What a charge point says of itself in BootNotification. Two unequal ones: hardware or firmware changed."""
 
     vendor: str | None = None
     model: str | None = None

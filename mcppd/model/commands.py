@@ -82,7 +82,7 @@ class StatusAnswer:
 
     @property
     def accepted(self) -> bool:
-        """Whether the charge point does, or will do, what it was told (Accepted, Unlocked, RebootRequired, Scheduled)."""
+        """Whether the charge point does, or will do, what it was told."""
         return self.status in ("Accepted", "Unlocked", "RebootRequired", "Scheduled")
 
 

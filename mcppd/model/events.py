@@ -1,4 +1,4 @@
-"""What happened: past tense, published after the answer that reports it was sent. Plugins and the event stream get these.
+"""What happened: past tense, published after the answer that reports it was sent, to plugins and the event stream.
 
 Every event names the charge point's identity (`charge_point`), when we learned of it (`at`, UTC) and the correlation id
 that ties it to the log. `EVENTS` lists all kinds by name.

@@ -28,6 +28,8 @@ CONTEXT_BEGIN = "Transaction.Begin"
 CONTEXT_END = "Transaction.End"
 CONTEXT_PERIODIC = "Sample.Periodic"
 
+_LARGEST = 1e15
+
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 _SCALES: dict[str, tuple[str, float]] = {
@@ -91,19 +93,21 @@ class Measured:
 
 
 def read_number(value: object) -> float | None:
-    """The number that a `value` string means: blanks trimmed, a decimal comma read; None for everything not finite."""
+    """The number that a `value` string means: blanks trimmed, a decimal comma read.
+
+    None for everything not finite, and beyond 10^15: no meter counts that far, and a sum of such in Wh fits 64 bits.
+    """
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        number = float(value) if abs(value) < 1e300 else math.inf
-    elif isinstance(value, str):
-        text = value.strip()
-        if not text.isascii() or _NUMBER.fullmatch(text) is None:
-            return None
-        number = float(text.replace(",", "."))
-    else:
+        return float(value) if abs(value) <= _LARGEST else None
+    if not isinstance(value, str):
         return None
-    return number if math.isfinite(number) else None
+    text = value.strip()
+    if not text.isascii() or _NUMBER.fullmatch(text) is None:
+        return None
+    number = float(text.replace(",", "."))
+    return number if abs(number) <= _LARGEST else None
 
 
 def in_base_unit(value: float, measurand: str, unit: str | None) -> tuple[float, str]:
@@ -158,7 +162,8 @@ class Series(StrEnum):
     LIFETIME = "lifetime"
     """It continues from meterStart."""
     SESSION = "session"
-    """It starts from 0 with each transaction, although meterStart was the lifetime register."""
+    """It starts from 0 with each transaction, although meterStart was the lifetime register. Only a first value nearer
+    to 0 than to meterStart says so: one just below meterStart is a negative step."""
 
 
 MAX_PLAUSIBLE_POWER_W = 500_000
@@ -181,7 +186,7 @@ class EnergyRegister:
         Suspect is a negative step, and a rise that would need more than 500 kW since the last counted value.
         A value older than the last one counts only for what it is: it never moves the register back.
         """
-        for series in (Series.LIFETIME, Series.SESSION) if self.series is Series.UNDECIDED else (self.series,):
+        for series in self._possible(register_wh):
             energy = register_wh - self.meter_start_wh if series is Series.LIFETIME else register_wh
             step = energy - self.energy_wh
             if 0 <= step <= self._largest_step(at):
@@ -199,6 +204,11 @@ class EnergyRegister:
             return self.energy_wh, meter_stop_wh is not None
         return final.energy_wh, False
 
+    def _possible(self, register_wh: int) -> tuple[Series, ...]:
+        if self.series is not Series.UNDECIDED:
+            return (self.series,)
+        return (Series.LIFETIME, Series.SESSION) if 2 * register_wh < self.meter_start_wh else (Series.LIFETIME,)
+
     def _largest_step(self, at: datetime) -> float:
         elapsed_s = max(_MIN_ELAPSED_S, (at - self.last_at).total_seconds())
         return _SLACK_WH + MAX_PLAUSIBLE_POWER_W * elapsed_s / 3600
@@ -214,9 +224,9 @@ def merge_by_time(values: Iterable[MeterValue]) -> list[MeterValue]:
 
 
 def newest(values: Sequence[MeterValue]) -> MeterValue | None:
-    """The element to take live values from: the latest by its own time, the last of those without one."""
+    """The element to take live values from: the latest by its own time; where none has one, the last."""
     best: MeterValue | None = None
     for value in values:
-        if best is None or best.at.at is None or value.at.at is None or value.at.at >= best.at.at:
+        if best is None or best.at.at is None or (value.at.at is not None and value.at.at >= best.at.at):
             best = value
     return best

@@ -40,7 +40,7 @@ class RegistrationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """Answers BootNotification; `interval_s` is the heartbeat interval, or the wait before the next BootNotification."""
+    """Answers BootNotification; `interval_s` is the heartbeat interval, or the wait before the next one."""
 
     status: RegistrationStatus
     current_time: datetime

@@ -241,12 +241,7 @@ class PluginsSettings:
 class AutoStartOverride:
     """`auto_start` of one charge point, or of one of its connectors."""
 
-    enabled: bool | None = option(
-        None,
-        Kind.FLAG,
-        AutoStartSettings.__dataclass_fields__["enabled"].metadata["option"].help,
-        reload=True,
-    )
+    enabled: bool | None = option(None, Kind.FLAG, "start a transaction when a vehicle is plugged in", reload=True)
     id_tag: str | None = option(
         None, Kind.TEXT, "tag of the transactions started so; 1 to 16 characters", low=1, high=16, reload=True
     )

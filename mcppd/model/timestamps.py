@@ -38,7 +38,7 @@ class TimeQuality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportedTime:
-    """A time as told: `at` in UTC, None if it was missing or unreadable; `text` is what was said, at most 64 characters."""
+    """A time as told: `at` in UTC, None if missing or unreadable; `text` is what was said, at most 64 characters."""
 
     at: datetime | None
     quality: TimeQuality
@@ -57,13 +57,12 @@ def read_time(value: object) -> ReportedTime:
     if isinstance(value, int | float):
         return _read_epoch(value)
     if not isinstance(value, str):
-        return ReportedTime(None, TimeQuality.UNREADABLE, str(value)[:64])
+        return ReportedTime(None, TimeQuality.UNREADABLE, type(value).__name__)
     text = value.strip()[:64]
     match = _ISO.fullmatch(text)
-    if match is None:
-        return ReportedTime(None, TimeQuality.UNREADABLE, text)
     try:
-        return _with_quality(_assemble(match), text, zoned=bool(match[8] or match[9]))
+        at = _assemble(match) if match else _read_other_form(text)
+        return _with_quality(at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC), text, zoned=bool(at.tzinfo))
     except (ValueError, OverflowError):
         return ReportedTime(None, TimeQuality.UNREADABLE, text)
 
@@ -78,14 +77,18 @@ def settle(reported: ReportedTime, received_at: datetime) -> tuple[datetime, Tim
 
 
 def _read_epoch(value: int | float) -> ReportedTime:
-    seconds = value / 1000 if abs(value) > 1e11 else value
+    if not abs(value) < 1e15:  # NaN too; and a huge integer has no text to show
+        return ReportedTime(None, TimeQuality.UNREADABLE, type(value).__name__)
+    at = datetime(1970, 1, 1, tzinfo=UTC)
     try:
-        return _with_quality(datetime.fromtimestamp(seconds, UTC), str(value)[:64], zoned=True)
-    except (ValueError, OverflowError, OSError):
-        return ReportedTime(None, TimeQuality.UNREADABLE, str(value)[:64])
+        at += timedelta(seconds=value / 1000 if abs(value) > 1e11 else value)
+    except OverflowError:
+        return ReportedTime(None, TimeQuality.UNREADABLE, str(value))
+    return _with_quality(at, str(value), zoned=True)
 
 
 def _assemble(match: re.Match[str]) -> datetime:
+    """The time with its zone, or without one where none was given."""
     year, month, day, hour, minute = (int(match[i]) for i in range(1, 6))
     second = int(match[6] or 0)
     microsecond = int((match[7] or "0")[:6].ljust(6, "0"))
@@ -94,11 +97,18 @@ def _assemble(match: re.Match[str]) -> datetime:
         second, carry = 59, timedelta(seconds=1)
     if hour == 24 and minute == 0 and second == 0:  # midnight at the end of the day
         hour, carry = 0, carry + timedelta(days=1)
-    zone: timezone = UTC
+    zone: timezone | None = UTC if match[8] else None
     if match[9]:
         offset = timedelta(hours=int(match[10]), minutes=int(match[11] or 0))
         zone = timezone(-offset if match[9] == "-" else offset)
-    return (datetime(year, month, day, hour, minute, second, microsecond, zone) + carry).astimezone(UTC)
+    return datetime(year, month, day, hour, minute, second, microsecond, zone) + carry
+
+
+def _read_other_form(text: str) -> datetime:
+    """The rarer forms of ISO 8601: without separators, week dates. A date alone is no time."""
+    if "T" not in text.upper():
+        raise ValueError(text)
+    return datetime.fromisoformat(text.upper())
 
 
 def _with_quality(at: datetime, text: str, *, zoned: bool) -> ReportedTime:
