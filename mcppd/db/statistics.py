@@ -1,0 +1,43 @@
+"""What the memory counts of itself."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mcppd.model.statistics import SECONDS, SIZES, Histogram
+
+
+@dataclass(slots=True)
+class StorageStatistics:
+    """Plain numbers, written by the writer's thread and read by anybody."""
+
+    path: Path
+    depth: Callable[[], int]
+    commits: int = 0
+    commit_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS))
+    batch_size: Histogram = field(default_factory=lambda: Histogram(SIZES))
+    rows: int = 0
+    """Rows inserted, changed and deleted."""
+    failures: int = 0
+    """Batches that could not be committed."""
+
+    @property
+    def database_bytes(self) -> int:
+        return _size(self.path)
+
+    @property
+    def wal_bytes(self) -> int:
+        return _size(self.path.with_name(self.path.name + "-wal"))
+
+    @property
+    def queue_depth(self) -> int:
+        """Writes that wait for the next commit."""
+        return self.depth()
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
