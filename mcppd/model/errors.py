@@ -60,7 +60,7 @@ class StorageUnavailable(StorageError):
 
 
 class SchemaViolation(MCPPDError):
-    """`path` as in `$.meterValue[0].timestamp`; `rule` is the broken keyword of the schema (`required`, `type`, ...)."""
+    """`path` as in `$.meterValue[0].timestamp`; `rule` is the broken keyword of the schema (`required`, ...)."""
 
     def __init__(self, action: str, path: str, rule: str, message: str) -> None:
         self.action, self.path, self.rule, self.message = action, path, rule, message

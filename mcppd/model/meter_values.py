@@ -119,13 +119,16 @@ def in_base_unit(value: float, measurand: str, unit: str | None) -> tuple[float,
 
 
 def measure(value: MeterValue) -> Measured:
-    """The live quantities of `value`: the best context of each (measurand, phase), phases `L1-N` read as `L1`."""
+    """The live quantities of `value`, phases `L1-N` read as `L1`.
+
+    Of each (measurand, phase) the best context counts, and the outlet before the body.
+    """
     best: dict[tuple[str, str | None], tuple[int, float]] = {}
     for sample in value.samples:
         if sample.value is None or sample.context == CONTEXT_BEGIN or sample.location not in ("Outlet", "Body"):
             continue
         key = (sample.measurand, _phase(sample.phase))
-        rank = _CONTEXT_RANK.get(sample.context, 4)
+        rank = 2 * _CONTEXT_RANK.get(sample.context, 4) + (sample.location != "Outlet")
         if key not in best or rank < best[key][0]:
             best[key] = (rank, sample.value)
     energy = _total(best, ENERGY)
