@@ -1,1 +1,1 @@
-"""The mind: who is connected, what is answered, what is told, what is done unasked. asyncio, but no socket, SQL or JSON."""
+"""The mind: who is connected, what is answered, told and done unasked. asyncio, but no socket, SQL or JSON."""
