@@ -67,17 +67,19 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An action that we call, and the charge point's answer to it."""
+    """An action that we call, and the charge point's answer to it.
+
+    One without `command`, `write` and `read` has no class of its own: it is sent as an `OpaqueCommand`.
+    """
 
     request: Schema
     response: Schema
-    command: type[Command]
-    """`OpaqueCommand` where the action has no class of its own: then `write` and `read` are not used."""
-    write: Callable[[Any], dict[str, Any]]
-    read: Callable[[Mapping[str, Any]], Command]
     read_answer: Callable[[Mapping[str, Any]], Answer]
+    command: type[Command] | None = None
+    write: Callable[[Any], dict[str, Any]] | None = None
+    read: Callable[[Mapping[str, Any]], Command] | None = None
     tolerant: bool = False
-    """Whether an object that does not fit its schema is still read for what it holds."""
+    """Whether an answer that does not fit its schema is still read for what it holds."""
 
 
 class Dialect:
@@ -97,7 +99,7 @@ class Dialect:
         self.error_codes: Mapping[ErrorCode, str] = MappingProxyType(dict(error_codes))
         self.incoming: Mapping[str, Incoming] = MappingProxyType(dict(incoming))
         self.outgoing: Mapping[str, Outgoing] = MappingProxyType(dict(outgoing))
-        self._actions = {row.command: action for action, row in outgoing.items() if row.command is not OpaqueCommand}
+        self._actions = {row.command: action for action, row in outgoing.items() if row.command is not None}
 
     def read(self, call: Call) -> Reading:
         """The request in `call`. Raises `Rejected`, never anything else."""
@@ -136,13 +138,13 @@ class Dialect:
 
     def write_command(self, command: Command) -> tuple[str, dict[str, Any]]:
         """Action and payload of the CALL. Raises `SchemaViolation`, and `ActionUnknown` for what this version lacks."""
-        if isinstance(command, OpaqueCommand):
-            action, body = command.action, dict(command.body)
-            row = self._outgoing(action)
-        else:
-            action = self._actions.get(type(command), type(command).__name__)
-            row = self._outgoing(action)
-            body = row.write(command)
+        match command:
+            case OpaqueCommand(action, spelled):
+                row, body = self._outgoing(action), dict(spelled)
+            case _:
+                action = self._actions.get(type(command), type(command).__name__)
+                row = self._outgoing(action)
+                body = row.write(command) if row.write is not None else {}
         _check_sendable(action, body)
         row.request.check(body)
         return action, body
@@ -152,7 +154,7 @@ class Dialect:
         row = self._outgoing(action)
         _check_sendable(action, body)
         row.request.check(body)
-        return OpaqueCommand(action, body) if row.command is OpaqueCommand else row.read(body)
+        return OpaqueCommand(action, body) if row.read is None else row.read(body)
 
     def read_answer(self, action: str, payload: Any) -> Answer:
         """What the charge point answered to `action`, mended where needed. Raises `SchemaViolation`."""

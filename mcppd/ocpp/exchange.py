@@ -3,10 +3,10 @@
 Rules.
 
 1. One call of ours is in flight at a time; what answers it must bear its message id.
-2. A CALL said again (same message id, action and payload) is not handled again: it gets the answer of the first. A message
-   id stands for the last CALL that bore it: charge points start over with their ids, and some use one for everything.
-3. A CALL without content is the exception: it has nothing that a second handling could double, and its answer (the time)
-   must not be an old one.
+2. A CALL said again (same message id, action and payload) is not handled again: it gets the answer of the first. A
+   message id stands for the last CALL that bore it: charge points start over with their ids, or have but one.
+3. A CALL without content is the exception: it has nothing that a second handling could double, and its answer (the
+   time) must not be an old one.
 4. All that is remembered is bounded: 64 replies and 64 KiB of them, 64 repeats that wait, 16 overdue calls.
 """
 
@@ -55,7 +55,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A CALL said again. `texts` are to be sent; none while the first is still being handled: they go with its answer."""
+    """A CALL said again. `texts` are to be sent; none while the first is being handled: its answer has them."""
 
     texts: list[str]
 
@@ -113,7 +113,7 @@ class _Replies:
 
 
 class Exchange:
-    """`error_codes` are the spellings of the dialect spoken on the link; `new_id` makes message ids of 1 to 36 characters."""
+    """`error_codes` are the spellings of the dialect spoken; `new_id` makes message ids of 1 to 36 characters."""
 
     __slots__ = ("_error_codes", "_in_flight", "_new_id", "_open", "_overdue", "_replies")
 
@@ -211,16 +211,14 @@ class Exchange:
 
     def _close(self, call: Call) -> _Open | None:
         waiting = self._open.get(call.id, [])
-        for one in waiting:
-            # The call may have been replaced by one with a mended payload on its way, so the first of its action will do.
-            if one.call is call or (
-                one.call.action == call.action and all(other.call is not call for other in waiting)
-            ):
-                waiting.remove(one)
-                if not waiting:
-                    del self._open[call.id]
-                return one
-        return None
+        one = next((one for one in waiting if one.call is call), None)
+        if one is None:  # on its way it may have been replaced by one with a mended payload
+            one = next((one for one in waiting if one.call.action == call.action), None)
+        if one is not None:
+            waiting.remove(one)
+            if not waiting:
+                del self._open[call.id]
+        return one
 
 
 def _with_id(message_id: str, tail: str) -> str:

@@ -129,7 +129,7 @@ def _bounded_json(depth: int) -> Any:
 _decoder = msgspec.json.Decoder(list[_bounded_json(7)])  # type: ignore[misc]
 _encode = msgspec.json.Encoder().encode
 
-_EMPTY = (None, "", [], "null")
+_EMPTY: tuple[Any, ...] = (None, "", [], "null")
 _SURROUNDINGS = "\ufeff\0 \t\r\n\v\f"
 _CONTROLS = {code: None for code in (*range(32), 127) if chr(code) not in "\t\r\n"}
 _HEAD_OF_CALL = re.compile(

@@ -1,10 +1,10 @@
 """The JSON schemas of the `ocpp` package: the one definition of every message, compiled when first needed.
 
-Only the package's resources are read; none of its modules is imported. Formats are not checked: an unreadable time never
-costs the answer (`mcppd.model.timestamps` reads what it can).
+Only the package's resources are read; none of its modules is imported. Formats are not checked: an unreadable time
+never costs the answer (`mcppd.model.timestamps` reads what it can).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
@@ -23,10 +23,10 @@ class Schema:
         self.action, self.resource = action, resource
         self._check: Callable[[Any], Any] | None = None
         self._explain: Callable[[Any], Any] | None = None
-        self._document: Mapping[str, Any] | None = None
+        self._document: dict[str, Any] | None = None
 
     @property
-    def document(self) -> Mapping[str, Any]:
+    def document(self) -> dict[str, Any]:
         """The schema itself; kept once it was asked for."""
         if self._document is None:
             self._document = self._load()
@@ -67,15 +67,15 @@ class Schema:
         )
         return self._check
 
-    def _load(self) -> Mapping[str, Any]:
-        document: Mapping[str, Any] = msgspec.json.decode(files("ocpp").joinpath(self.resource).read_bytes())
+    def _load(self) -> dict[str, Any]:
+        document: dict[str, Any] = msgspec.json.decode(files("ocpp").joinpath(self.resource).read_bytes())
         return document
 
 
 def _violation(action: str, error: fastjsonschema.JsonSchemaValueException) -> SchemaViolation:
     """The error in our own words: nothing of the value is in it, only what the schema says."""
-    path = "$" + error.name.removeprefix("data")
-    rule, demand = error.rule, error.rule_definition
+    path = "$" + (error.name or "").removeprefix("data")
+    rule, demand = error.rule or "", error.rule_definition
     if rule == "required":
         missing = next(name for name in demand if name not in error.value)
         return SchemaViolation(action, f"{path}.{missing}", rule, "is required")
