@@ -15,9 +15,9 @@ Rules.
    delays nobody's answer.
 2. A hook may be `async def`, and then must not block; or plain `def`, and then runs in a thread.
 3. Decisions have `plugins.decision_timeout` seconds. Too late, or an exception, counts as None: the next plugin is
-   asked, and in the end the configuration decides.
-4. A hook that fails is counted and logged. Five failures in a row pause the plugin for a minute, doubling up to an hour,
-   and the event `PluginPaused` says so.
+   asked, and in the end the configuration decides. `on_event` has 30 seconds, `start` ten.
+4. A hook that fails is counted and logged. Five failures of one hook in a row pause the plugin for a minute, doubling
+   up to an hour, and the event `PluginPaused` says so. A paused plugin is not asked, and its events are dropped.
 """
 
 import logging
@@ -116,8 +116,8 @@ class Context(Protocol):
         """Answer DataTransfer requests of this vendor. One handler a vendor; the later registration is an error."""
         ...
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run `work` beside the plugin until it ends or the plugin is stopped."""
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> Timer:
+        """Run `work` beside the plugin until it ends, is cancelled by what this returns, or the plugin is stopped."""
         ...
 
 
@@ -129,7 +129,7 @@ class Plugin(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Life: called at the end, with two seconds to finish."""
+        """Life: called at the end, with two seconds to finish; the events that still wait come first."""
         ...
 
     async def on_event(self, event: Event) -> None:
@@ -139,7 +139,7 @@ class Plugin(Protocol):
         ...
 
     async def admit(self, candidate: Candidate) -> Verdict | None:
-        """Decision: whether a charge point is let in, after the configuration admitted it; None leaves it to the next."""
+        """Decision: whether a charge point that the configuration admits is let in; None leaves it to the next."""
         ...
 
     async def authorize(self, charge_point: str, id_tag: str) -> IdTagInfo | None:
