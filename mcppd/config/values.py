@@ -71,11 +71,11 @@ def duration_text(seconds: float) -> str:
 def size_text(size: float) -> str:
     for unit, length in (("MiB", 1 << 20), ("KiB", 1 << 10)):
         if size >= length and size % length == 0:
-            return f"{size // length:g}{unit}"
-    return f"{size:g}"
+            return f"{size / length:.10g}{unit}"
+    return f"{size:.10g}"
 
 
-def _bounds(option: Option, shown: Callable[[float], str] = "{:g}".format) -> str:
+def _bounds(option: Option, shown: Callable[[float], str] = "{:.10g}".format) -> str:
     if option.low is not None and option.high is not None:
         return f" from {shown(option.low)} to {shown(option.high)}"
     return ""

@@ -1,7 +1,7 @@
 """Addresses to listen on, as people write them."""
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 EVERYWHERE = "0.0.0.0"
@@ -38,10 +38,11 @@ def read_address(text: str) -> Address:
     port = int(match["port"])
     if port > 65535:
         raise ValueError("must have a port from 0 to 65535")
-    host = (match["host"] or "").strip("[]")
-    if ":" in host:
+    host = match["host"] or EVERYWHERE
+    if host.startswith("["):
+        host = host[1:-1]
         try:
-            ip_address(host.partition("%")[0])
+            IPv6Address(host)
         except ValueError:
             raise ValueError("must have an IPv6 address between the brackets") from None
-    return Address(host or EVERYWHERE, port)
+    return Address(host, port)
