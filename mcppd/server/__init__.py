@@ -1,0 +1,1 @@
+"""The senses: the doors through which charge points, people and machines come in."""
