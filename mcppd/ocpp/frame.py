@@ -241,7 +241,7 @@ def _constant(name: str) -> float:
 
 def _depth_exceeds(value: Any, levels: int) -> bool:
     layer = [value]
-    for _ in range(levels + 1):
+    for _ in range(levels):
         layer = [
             part
             for whole in layer
@@ -250,7 +250,7 @@ def _depth_exceeds(value: Any, levels: int) -> bool:
         ]
         if not layer:
             return False
-    return any(type(value) in (list, dict) for value in layer)
+    return any(type(part) in (list, dict) for part in layer)
 
 
 def _encodable(text: str, frame: Any) -> bool:

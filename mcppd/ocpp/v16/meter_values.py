@@ -1,9 +1,11 @@
 """`meterValue` and `transactionData` of OCPP 1.6 (7.33, 7.43)."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from mcppd.model.meter_values import CONTEXT_PERIODIC, ENERGY, MeterValue, Sample, in_base_unit, read_number
 from mcppd.model.timestamps import read_time
+
+_Default = TypeVar("_Default")
 
 _MAX_RAW = 2500
 _MAX_WORD = 64
@@ -38,34 +40,25 @@ def _read_samples(said: Any) -> tuple[Sample, ...]:
 
 def _read_sample(said: dict[str, Any]) -> Sample | None:
     """One sample; None where its value is blank, NaN or infinite: that is not 0, it is nothing."""
-    measurand, unit, context = ENERGY, None, CONTEXT_PERIODIC
-    phase, location = None, "Outlet"
-    value, signed = None, False
-    for name, part in said.items():
-        match name:
-            case "value":
-                value = part
-            case _ if type(part) is not str or not part:
-                pass
-            case "measurand":
-                measurand = part[:_MAX_WORD]
-            case "unit":
-                unit = part[:_MAX_WORD]
-            case "context":
-                context = part[:_MAX_WORD]
-            case "phase":
-                phase = part[:_MAX_WORD]
-            case "location":
-                location = part[:_MAX_WORD]
-            case "format":
-                signed = part == "SignedData"
+    value, signed = said.get("value"), said.get("format") == "SignedData"
+    measurand = _word(said.get("measurand"), ENERGY)
+    unit = _word(said.get("unit"), "")
+    phase = _word(said.get("phase"), None)
+    location = _word(said.get("location"), "Outlet")
+    context = _word(said.get("context"), CONTEXT_PERIODIC)
     number = None if signed else read_number(value)
     if number is not None:
         scaled, base = in_base_unit(number, measurand, unit)
         return Sample(scaled, measurand, base, phase, location, context)
     if type(value) is not str or (not signed and _says_nothing(value)):
         return None
-    return Sample(None, measurand, unit or "", phase, location, context, value[:_MAX_RAW])
+    return Sample(None, measurand, unit, phase, location, context, value[:_MAX_RAW])
+
+
+def _word(said: Any, default: _Default) -> str | _Default:
+    if type(said) is not str or not said:
+        return default
+    return said if len(said) <= _MAX_WORD else said[:_MAX_WORD]
 
 
 def _says_nothing(value: str) -> bool:
