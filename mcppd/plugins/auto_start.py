@@ -19,7 +19,7 @@ from mcppd.hooks import Context, Timer
 from mcppd.model.authorization import fold_tag
 from mcppd.model.charge_points import BootMeaning, ConnectorRef, ConnectorStatus, Registration
 from mcppd.model.commands import CommandResult, RemoteStartTransaction, StatusAnswer
-from mcppd.model.errors import CallErrorReceived, CallFailed, CallRefused, ConnectionClosed, SchemaViolation
+from mcppd.model.errors import CallErrorReceived, CallFailed, CallRefused, SchemaViolation
 from mcppd.model.events import (
     ChargePointBooted,
     ChargePointDisconnected,
@@ -168,12 +168,12 @@ class AutoStart:
         self._preparing = {key for key in self._preparing if key[0] != charge_point}
 
     def _plugged(self, key: Key) -> None:
-        if (plug_in := self._plug_in(key)) is None or plug_in.running is not None or plug_in.over:
+        if (plug_in := self._plug_in(key)) is None or plug_in.running is not None:
             return
-        if (obstacle := self._obstacle(plug_in)) is None:
-            plug_in.running = self._context.spawn(self._serve(plug_in), f"{plug_in.charge_point}/{plug_in.connector}")
-        else:
+        if obstacle := plug_in.over or self._obstacle(plug_in):
             self._skip(plug_in, obstacle)
+        else:
+            plug_in.running = self._context.spawn(self._serve(plug_in), f"{plug_in.charge_point}/{plug_in.connector}")
 
     def _plug_in(self, key: Key) -> PlugIn | None:
         """The cable that is in this connector now: a new one if it went in at another time than the last."""
@@ -213,16 +213,13 @@ class AutoStart:
             plug_in.running = None
 
     async def _attempt(self, plug_in: PlugIn) -> bool:
-        """One RemoteStart, and the wait for what comes of it; a start ends this by cancelling it. Whether to try again."""
+        """One RemoteStart and the wait for a start, which ends all this by cancelling it. Whether to try again."""
         plug_in.attempts += 1
         try:
             result = await self._send(plug_in)
         except CallRefused as error:
             plug_in.attempts -= 1  # nothing was sent
             self._skip(plug_in, str(error))
-            return False
-        except ConnectionClosed as error:  # the next link begins the next attempt
-            self._log(logging.WARNING, "auto_start_failed", plug_in, reason=str(error))
             return False
         except (CallFailed, SchemaViolation) as error:
             self._log(logging.WARNING, "auto_start_failed", plug_in, reason=str(error))
