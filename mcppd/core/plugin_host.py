@@ -18,7 +18,7 @@ from typing import Any
 from mcppd.core.bus import Bus
 from mcppd.core.counters import Counters
 from mcppd.core.plugin_context import PluginContext, Send
-from mcppd.core.plugin_loader import Unusable, load, wanted
+from mcppd.core.plugin_loader import Found, Unusable, load, wanted
 from mcppd.core.plugin_runner import HookFailed, PluginRunner, PluginState, PluginStatus
 from mcppd.hooks import DECISIONS, Candidate, Clock, DataTransferHandler, Verdict
 from mcppd.model.events import Event, PluginPaused
@@ -81,18 +81,22 @@ class PluginHost:
         for bad in self._unusable:
             log.error("plugin_unusable", extra={"plugin": bad.name, "reason": bad.reason}, exc_info=bad.error)
         for one in found:
-            runner = PluginRunner(
-                one,
-                self._clock,
-                queue=plugins.queue,
-                failed=self._count_failure,
-                paused=self._publish_pause,
-                changed=self._recompute,
-            )
-            self._runners.append(runner)
-            for kind in one.kinds:
-                self._routes.setdefault(kind, []).append(runner)
+            self.add(one, plugins.queue)
         return tuple(runner.name for runner in self._runners)
+
+    def add(self, found: Found, queue: int) -> None:
+        """Take in a plugin, before `start`; at most `queue` events wait for it."""
+        runner = PluginRunner(
+            found,
+            self._clock,
+            queue=queue,
+            failed=self._count_failure,
+            paused=self._publish_pause,
+            changed=self._recompute,
+        )
+        self._runners.append(runner)
+        for kind in found.kinds:
+            self._routes.setdefault(kind, []).append(runner)
 
     async def start(self) -> None:
         """Start every plugin; one that cannot is out of service, and logged."""

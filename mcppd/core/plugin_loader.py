@@ -59,7 +59,7 @@ class Unusable:
     error: BaseException | None = None
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """A sentence why a plugin cannot be used."""
 
 
@@ -80,8 +80,8 @@ def load(plugins: PluginsSettings) -> tuple[list[Found], list[Unusable]]:
             if installed is None:
                 installed = {entry.name: entry for entry in entry_points(group=GROUP)}
             factory, origin = _find(name, Path(plugins.directory), installed)
-            found.append(_made(name, factory, origin))
-        except _Refused as error:
+            found.append(made(name, factory, origin))
+        except Refused as error:
             unusable.append(Unusable(name, str(error)))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
             unusable.append(Unusable(name, f"it raised {type(error).__name__}: {error}", error))
@@ -95,9 +95,9 @@ def _switch(name: str, section: Any) -> object:
 
 def _check_section(name: str, section: Any) -> None:
     if not _NAME.match(name):
-        raise _Refused("its name must be a letter, then at most 39 letters, digits and _")
+        raise Refused("its name must be a letter, then at most 39 letters, digits and _")
     if not isinstance(section, Mapping) or not isinstance(section.get("enabled", True), bool):
-        raise _Refused(f"plugins.{name} must be a section with `enabled: true` or `enabled: false`")
+        raise Refused(f"plugins.{name} must be a section with `enabled: true` or `enabled: false`")
 
 
 def _find(name: str, directory: Path, installed: Mapping[str, EntryPoint]) -> tuple[Callable[[], object], str]:
@@ -109,7 +109,7 @@ def _find(name: str, directory: Path, installed: Mapping[str, EntryPoint]) -> tu
     own = f"{GROUP}.{name}"
     if importlib.util.find_spec(own) is not None:
         return _factory(getattr(importlib.import_module(own), "plugin", None), own), own
-    raise _Refused(
+    raise Refused(
         f"there is no {path}, and no installed package has an entry point {name!r} in the group {GROUP}; "
         f"install it, or take plugins.{name} out of the configuration"
     )
@@ -117,7 +117,7 @@ def _find(name: str, directory: Path, installed: Mapping[str, EntryPoint]) -> tu
 
 def _factory(made: Any, origin: str) -> Callable[[], object]:
     if not callable(made):
-        raise _Refused(f"{origin} has no function plugin()")
+        raise Refused(f"{origin} has no function plugin()")
     function: Callable[[], object] = made
     return function
 
@@ -145,23 +145,24 @@ def _read(path: Path) -> bytes:
     with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise _Refused(f"{path} is not a file")
+            raise Refused(f"{path} is not a file")
         if (status.st_mode | path.parent.stat().st_mode) & stat.S_IWOTH:
-            raise _Refused(f"anybody may write to {path} or its directory; take that away with chmod o-w")
+            raise Refused(f"anybody may write to {path} or its directory; take that away with chmod o-w")
         source = file.read(MAX_FILE + 1)
     if len(source) > MAX_FILE:
-        raise _Refused(f"{path} is larger than {MAX_FILE} bytes")
+        raise Refused(f"{path} is larger than {MAX_FILE} bytes")
     return source
 
 
-def _made(name: str, factory: Callable[[], object], origin: str) -> Found:
+def made(name: str, factory: Callable[[], object], origin: str) -> Found:
+    """What `factory` makes, if it is a plugin. Raises whatever the factory does, and `Refused`."""
     plugin = factory()
     hooks = frozenset(hook for hook in HOOKS if _implements(plugin, hook))
     if not hooks:
-        raise _Refused(f"what plugin() in {origin} returns has none of the hooks {', '.join(HOOKS)}")
+        raise Refused(f"what plugin() in {origin} returns has none of the hooks {', '.join(HOOKS)}")
     kinds = getattr(plugin, "subscribes", tuple(EVENTS.values()))
     if not isinstance(kinds, tuple) or not all(kind in EVENTS.values() for kind in kinds):
-        raise _Refused("its `subscribes` must be a tuple of event classes of mcppd.model.events")
+        raise Refused("its `subscribes` must be a tuple of event classes of mcppd.model.events")
     return Found(name, plugin, origin, hooks, kinds if "on_event" in hooks else ())
 
 
