@@ -30,10 +30,10 @@ LINGER_S = 30
 MAX_HEAD = 16 * 1024
 
 _quiet = logging.getLogger("mcppd.server.http_connection.protocol")
-_quiet.setLevel(logging.ERROR)  # uvicorn warns of every bad request: a peer could fill the log
 
 
 def protocol_config(app: Any) -> Config:
+    _quiet.setLevel(logging.ERROR)  # uvicorn warns of every bad request: a peer could fill the log
     return Config(
         app,
         http=H11Protocol,

@@ -53,7 +53,7 @@ class HttpDoor:
             except OSError as error:
                 reason = error.strerror or str(error)
                 raise OSError(error.errno, f"http.listen: cannot listen on {address}: {reason}") from error
-        except BaseException:
+        except (OSError, asyncio.CancelledError):
             await self.close(0)
             raise
         self._servers.append(server)

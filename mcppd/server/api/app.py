@@ -9,6 +9,7 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,6 +27,9 @@ from mcppd.server.api.services import Services
 from mcppd.server.api.stream import EventStream
 
 log = logging.getLogger(__name__)
+
+_SLASH = "\x1f"
+"""Stands for a percent-encoded slash while the route is looked up; no identity has it in it."""
 
 REFUSAL_LOG_S = 1.0
 """Refusals are logged once in this time; those between are counted into the next line."""
@@ -63,6 +67,7 @@ class Api:
             await send(message)
 
         listener: Listener = scope["state"]["listener"]
+        scope["path"] = _segments(scope["raw_path"])
         scope["app"] = self  # the router raises what it cannot serve, instead of answering by itself
         problem = self._objection(scope, listener)
         if problem is None:
@@ -83,7 +88,8 @@ class Api:
             query = read_query(request.scope["query_string"], row.parameters)
             body = {} if row.method in READING else await read_body(request)
             caller = request.scope["state"]["listener"].caller
-            ask = Ask(request.method, request.path_params, query, request.headers, caller, body)
+            path = {name: text.replace(_SLASH, "/") for name, text in request.path_params.items()}
+            ask = Ask(request.method, path, query, request.headers, caller, body)
             return await row.handler(self._services, ask)
 
         return serve
@@ -120,6 +126,11 @@ class Api:
         where = correlation_id.get()
         message = f"this failed inside the daemon; its log says why, under correlation_id {where}"
         return Problem(500, "InternalError", message, {"correlation_id": where})
+
+
+def _segments(raw_path: bytes) -> str:
+    """The path with a slash that is part of a name kept apart from those between names."""
+    return "/".join(unquote(part).replace("/", _SLASH) for part in raw_path.decode("latin-1").split("/"))
 
 
 def _headers(scope: Scope) -> Mapping[str, str]:

@@ -48,7 +48,7 @@ class Commands:
             )
         finally:
             self._under_way -= 1
-        return answer({"result": encode.plain(result.payload)})
+        return answer({"result": result.payload})
 
 
 def _known(services: Services, identity: str) -> ChargePointView:

@@ -8,7 +8,7 @@ Rules.
 4. Bytes never: what is stored raw is text before it comes here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -24,6 +24,8 @@ from mcppd.model.transactions import ClosedTransaction, OpenTransaction
 from mcppd.model.views import ChargePointView, ConnectorView
 
 _RENAMED = {"connector": "connector_id"}
+_OF_EVERY_EVENT = ("charge_point", "at", "correlation_id")
+_EVENT_RENAMED = {"kind": "job"}
 _SECRET_KEYS = frozenset({"authorizationkey"})
 _REDACTED = "********"
 
@@ -48,7 +50,7 @@ def plain(value: Any) -> Any:
         case ConnectorRef():
             return value.number
         case Mapping():
-            return {str(plain(key)): plain(item) for key, item in value.items()}
+            return {_key(key, item): plain(item) for key, item in value.items()}
         case list() | tuple():
             return [plain(item) for item in value]
         case set() | frozenset():
@@ -58,16 +60,20 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
+def _key(key: Any, value: Any) -> str:
+    return _RENAMED.get(key, key) if isinstance(value, ConnectorRef) else str(plain(key))
+
+
 @cache
 def _keys(kind: type) -> tuple[tuple[str, str], ...]:
     return tuple((field.name, _RENAMED.get(field.name, field.name)) for field in fields(kind))
 
 
-def page(rows: Sequence[Any], limit: int) -> dict[str, Any]:
+def page(rows: Sequence[Any], limit: int, form: Callable[[Any], Any] = plain) -> dict[str, Any]:
     """A list's answer from up to `limit` + 1 rows: the one too many only tells that there is a next page."""
     shown = rows[:limit]
     following = str(shown[-1].id) if len(rows) > limit else None
-    return {"items": [plain(row) for row in shown], "next": following}
+    return {"items": [form(row) for row in shown], "next": following}
 
 
 def whole(items: Iterable[Any]) -> dict[str, Any]:
@@ -128,6 +134,14 @@ def transaction(row: Any) -> dict[str, Any]:
     return encoded
 
 
+def id_tag(row: Any) -> dict[str, Any]:
+    """An id tag, flat; `entered` is whether an operator entered it, or it only came by."""
+    encoded: dict[str, Any] = {"id": row.id, "id_tag": row.id_tag, "entered": row.entered is not None}
+    if row.entered is not None:
+        encoded |= {key: value for key, value in plain(row.entered).items() if key != "id_tag"}
+    return encoded | {"first_seen_at": plain(row.first_seen_at), "last_seen_at": plain(row.last_seen_at)}
+
+
 def configuration_key(row: Any) -> dict[str, Any]:
     """A configuration key; the value of one that is a secret is not shown."""
     encoded: dict[str, Any] = plain(row)
@@ -146,8 +160,8 @@ def event(happened: Event) -> dict[str, Any]:
     }
     kind: type = type(happened)
     for name, key in _keys(kind):
-        if key not in encoded:
-            encoded.update(_flat(key, getattr(happened, name)))
+        if name not in _OF_EVERY_EVENT:
+            encoded.update(_flat(_EVENT_RENAMED.get(key, key), getattr(happened, name)))
     return encoded
 
 

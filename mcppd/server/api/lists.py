@@ -12,7 +12,8 @@ PAGE = (limit(100, 1000), CURSOR)
 
 async def list_id_tags(services: Services, ask: Ask) -> Response:
     at_most = ask.query["limit"]
-    return answer(encode.page(await services.archive.id_tags(ask.query["cursor"], at_most + 1), at_most))
+    rows = await services.archive.id_tags(ask.query["cursor"], at_most + 1)
+    return answer(encode.page(rows, at_most, encode.id_tag))
 
 
 async def list_reservations(services: Services, ask: Ask) -> Response:

@@ -11,6 +11,7 @@ Rules.
 
 import hmac
 import os
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv6Address, ip_address
@@ -20,6 +21,8 @@ from mcppd.server.api.problems import Problem
 MIN_TOKEN = 16
 """Characters; a shorter token could be guessed."""
 READING = ("GET", "HEAD")
+
+_HOST = re.compile(r"(?:\[(?P<literal>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::\d{1,5})?", re.ASCII)
 
 
 class TokenFile:
@@ -65,15 +68,12 @@ class Rights:
 
     def is_own_name(self, host: str) -> bool:
         """Whether the value of a Host header is an IP literal or a name of this machine."""
-        name = host.strip().lower()
-        if name.startswith("["):
-            name, _, port = name[1:].partition("]")
-            if not name or (port and not port.startswith(":")):
-                return False
-            return _is_literal(name)
-        name, _, port = name.partition(":")
-        if port and not (port.isascii() and port.isdigit()):
+        match = _HOST.fullmatch(host.strip().lower())
+        if match is None:
             return False
+        name = match["name"]
+        if name is None:
+            return _is_literal(match["literal"])
         return name.rstrip(".") in self._names or ("." in name and _is_literal(name))
 
     def _check_token(self, authorization: str) -> Problem | None:

@@ -35,6 +35,7 @@ CSV_COLUMNS = (
     "charge_point",
     "connector_id",
     "id_tag",
+    "tag_status",
     "started_at",
     "stopped_at",
     "duration_s",
@@ -42,7 +43,8 @@ CSV_COLUMNS = (
     "meter_stop_wh",
     "energy_wh",
     "max_power_w",
-    "reason",
+    "stop_reason",
+    "stop_id_tag",
     "recovery",
     "reservation_id",
 )
@@ -57,7 +59,7 @@ async def list_transactions(services: Services, ask: Ask) -> Response:
         return Streamed(lines, "text/csv; charset=utf-8", disposition)
     at_most = at_most or 100
     rows = await services.archive.transactions(**filters, before_id=before_id, limit=at_most + 1)
-    return answer(encode.page(rows, at_most) | {"items": [encode.transaction(row) for row in rows[:at_most]]})
+    return answer(encode.page(rows, at_most, encode.transaction))
 
 
 async def show_transaction(services: Services, ask: Ask) -> Response:
