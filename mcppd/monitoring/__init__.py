@@ -1,0 +1,1 @@
+"""The senses turned inward: logs, metrics, health, and what systemd is told."""
