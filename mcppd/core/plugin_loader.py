@@ -78,7 +78,7 @@ def load(plugins: PluginsSettings) -> tuple[list[Found], list[Unusable]]:
         try:
             _check_section(name, plugins.named.get(name, {}))
             if installed is None:
-                installed = {entry.name: entry for entry in entry_points(group=GROUP)}
+                installed = _installed()
             factory, origin = _find(name, Path(plugins.directory), installed)
             found.append(made(name, factory, origin))
         except Refused as error:
@@ -98,6 +98,12 @@ def _check_section(name: str, section: Any) -> None:
         raise Refused("its name must be a letter, then at most 39 letters, digits and _")
     if not isinstance(section, Mapping) or not isinstance(section.get("enabled", True), bool):
         raise Refused(f"plugins.{name} must be a section with `enabled: true` or `enabled: false`")
+
+
+def _installed() -> dict[str, EntryPoint]:
+    """By name. mcppd's own come first, so that those of other packages replace them."""
+    own_first = sorted(entry_points(group=GROUP), key=lambda entry: not entry.value.startswith(f"{GROUP}."))
+    return {entry.name: entry for entry in own_first}
 
 
 def _find(name: str, directory: Path, installed: Mapping[str, EntryPoint]) -> tuple[Callable[[], object], str]:

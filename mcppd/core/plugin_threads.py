@@ -27,10 +27,6 @@ class Threads:
         self._idle = threading.Semaphore(0)
         self._made = 0
 
-    @property
-    def made(self) -> int:
-        return self._made
-
     def run(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """Call `function` in a thread, in the caller's context. Cancelling the future keeps a call that waits from
         being made; one that runs is left to itself.

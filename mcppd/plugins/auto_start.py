@@ -7,8 +7,8 @@ Rules.
    sent: a connector may well say Preparing again meanwhile.
 3. What stands in the way is looked up when an attempt is due, never remembered. What only an event can clear away ends
    the attempt, and the event begins the next.
-4. Finishing and being served last until the cable is out; Available and a reboot forget all. What was Preparing
-   before a reboot is not believed until the charge point says it again.
+4. Finishing and being served last until the cable is out; Available and a reboot forget all. After a reboot, a
+   connector is not believed to be Preparing until the charge point says so on its present link.
 """
 
 import logging
@@ -17,12 +17,12 @@ from datetime import datetime
 
 from mcppd.hooks import Context, Timer
 from mcppd.model.authorization import fold_tag
-from mcppd.model.charge_points import BootMeaning, ConnectorRef, ConnectorStatus, Registration
+from mcppd.model.charge_points import ConnectorRef, ConnectorStatus, Registration
 from mcppd.model.commands import CommandResult, RemoteStartTransaction, StatusAnswer
 from mcppd.model.errors import CallErrorReceived, CallFailed, CallRefused, SchemaViolation
 from mcppd.model.events import (
     ChargePointBooted,
-    ChargePointDisconnected,
+    ChargePointConnected,
     ChargePointReady,
     Event,
     StatusReported,
@@ -88,7 +88,7 @@ def plugin() -> "AutoStart":
 
 
 class AutoStart:
-    subscribes = (StatusReported, TransactionStarted, ChargePointReady, ChargePointBooted, ChargePointDisconnected)
+    subscribes = (StatusReported, TransactionStarted, ChargePointReady, ChargePointBooted, ChargePointConnected)
 
     _context: Context
 
@@ -109,9 +109,9 @@ class AutoStart:
             case ChargePointReady():
                 self._resume(event.charge_point)
             case ChargePointBooted():
-                self._booted(event)
-            case ChargePointDisconnected():
-                self._no_longer_preparing(event.charge_point)
+                self._booted(event.charge_point)
+            case ChargePointConnected():
+                self._preparing = {key for key in self._preparing if key[0] != event.charge_point}
 
     # What happened
 
@@ -157,15 +157,10 @@ class AutoStart:
             if stands.plugged_in_at is not None or key in self._preparing:  # a reboot takes plugged_in_at away
                 self._plugged(key)
 
-    def _booted(self, event: ChargePointBooted) -> None:
-        """It forgot what it was told. What it said on this link stands, if it had booted before the link was opened."""
-        for key in [key for key in self._plug_ins if key[0] == event.charge_point]:
+    def _booted(self, charge_point: str) -> None:
+        """It forgot what it was told."""
+        for key in [key for key in self._plug_ins if key[0] == charge_point]:
             self._plug_ins.pop(key).cancel()
-        if event.meaning is BootMeaning.REBOOT:
-            self._no_longer_preparing(event.charge_point)
-
-    def _no_longer_preparing(self, charge_point: str) -> None:
-        self._preparing = {key for key in self._preparing if key[0] != charge_point}
 
     def _plugged(self, key: Key) -> None:
         if (plug_in := self._plug_in(key)) is None or plug_in.running is not None:

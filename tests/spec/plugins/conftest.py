@@ -5,7 +5,6 @@ import logging
 from collections import deque
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from mcppd.model.charge_points import BootIdentity, BootMeaning, ConnectorRef, C
 from mcppd.model.commands import Command, CommandResult, RemoteStartTransaction, StatusAnswer
 from mcppd.model.events import (
     ChargePointBooted,
+    ChargePointConnected,
     ChargePointDisconnected,
     ChargePointReady,
     Event,
@@ -179,19 +179,35 @@ class Site:
             ChargePointDisconnected(charge_point="CP1", at=self.clock.now(), generation=1, reason="gone", connected_s=9)
         )
 
+    async def connects(self) -> None:
+        self.set(connected=True, ready=False)
+        event = ChargePointConnected(
+            charge_point="CP1", at=self.clock.now(), generation=2, remote_address="192.0.2.1:5001", protocol="1.6"
+        )
+        await self.happens(event)
+
     async def becomes_ready(self) -> None:
         self.set(connected=True, ready=True)
         await self.happens(ChargePointReady(charge_point="CP1", at=self.clock.now(), generation=2, by="timeout"))
 
-    async def boots(self, meaning: BootMeaning = BootMeaning.REBOOT) -> None:
+    async def comes_back(self) -> None:
+        await self.connects()
+        await self.becomes_ready()
+
+    async def boots(self) -> None:
         """BootNotification, with what core makes of it: transactions interrupted, plug-ins forgotten."""
         assert self.view is not None
         for stands in self.view.connectors:
             interrupted = replace(stands.transaction, interrupted=True) if stands.transaction is not None else None
             self.set_connector(stands.connector.number, plugged_in_at=None, served=False, transaction=interrupted)
-        now: datetime = self.clock.now()
+        meaning, now = BootMeaning.REBOOT, self.clock.now()
         await self.happens(ChargePointBooted(charge_point="CP1", at=now, identity=BootIdentity(), meaning=meaning))
         await self.becomes_ready()
+
+    async def reboots(self) -> None:
+        await self.disconnects()
+        await self.connects()
+        await self.boots()
 
 
 def connector(number: int) -> ConnectorView:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcppd.model.charge_points import BootMeaning, ConnectorStatus, Registration
+from mcppd.model.charge_points import ConnectorStatus, Registration
 from mcppd.model.errors import (
     BadAnswer,
     CallErrorReceived,
@@ -168,7 +168,7 @@ class TestNothingIsStarted:
     async def test_but_a_transaction_that_a_reboot_left_behind_does_not_block(self, site: Any) -> None:
         await site.plugs_in()
         await site.starts_transaction()
-        await site.boots()
+        await site.reboots()
         await site.plugs_in()
         assert site.starts == [ONE, ONE]
 
@@ -342,7 +342,7 @@ class TestAFailedAttempt:
         await site.says(ConnectorStatus.SUSPENDED_EV)
         await site.plugs_in()
         await site.disconnects()
-        await site.becomes_ready()
+        await site.comes_back()
         assert site.starts == [ONE]
         await site.unplugs()
         await site.plugs_in()
@@ -450,7 +450,7 @@ class TestTheLink:
         site.configure(delay=60.0)
         await site.plugs_in()
         await site.disconnects()
-        await site.becomes_ready()
+        await site.comes_back()
         await site.clock.advance(60)
         assert site.starts == [ONE]
 
@@ -461,7 +461,7 @@ class TestTheLink:
         await site.plugs_in()
         await site.disconnects()
         await site.clock.advance(100)
-        await site.becomes_ready()
+        await site.comes_back()
         assert site.starts == [ONE]
         await site.clock.advance(10)
         assert site.starts == [ONE, ONE]
@@ -472,7 +472,7 @@ class TestTheLink:
     async def test_that_closes_after_the_accepted_keeps_the_wait_for_the_start(self, site: Any) -> None:
         await site.plugs_in()
         await site.disconnects()
-        await site.becomes_ready()
+        await site.comes_back()
         await site.plugs_in()
         await site.clock.advance(START_BOUND_S - 1)
         assert site.starts == [ONE]
@@ -493,26 +493,28 @@ class TestTheLink:
 class TestAReboot:
     async def test_is_followed_by_nothing_until_the_status_is_told_afresh(self, site: Any) -> None:
         await site.plugs_in()
-        await site.boots()
+        await site.reboots()
         assert site.at_work == 0
         await site.clock.advance(LONG)
         assert site.starts == [ONE]
         await site.plugs_in()
         assert site.starts == [ONE, ONE]
 
-    async def test_that_was_over_before_the_link_leaves_what_was_said_on_it(self, site: Any) -> None:
-        """A charge point that had booted long ago meets mcppd, says Preparing, and then answers our trigger."""
-        site.set(ready=False)
+    async def test_leaves_what_was_said_on_the_same_link(self, site: Any) -> None:
+        """A charge point meets mcppd, says Preparing, and only then answers the trigger for a BootNotification."""
+        await site.connects()
         await site.plugs_in()
-        await site.boots(BootMeaning.FIRST_CONTACT)
+        assert site.starts == []
+        await site.boots()
         assert site.starts == [ONE]
         await site.plugs_in()
         await site.clock.advance(1)
         assert site.starts == [ONE]
 
-    async def test_forgets_what_was_said_on_the_link_before(self, site: Any) -> None:
-        site.set(ready=False)
+    async def test_begins_the_attempts_anew(self, site: Any) -> None:
+        site.configure(retries=0)
+        site.answers.append("Rejected")
         await site.plugs_in()
-        await site.disconnects()
-        await site.boots(BootMeaning.FIRST_CONTACT)
-        assert site.starts == []
+        await site.reboots()
+        await site.plugs_in()
+        assert site.starts == [ONE, ONE]
