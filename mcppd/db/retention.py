@@ -4,6 +4,40 @@ from datetime import datetime
 
 import apsw
 
+from mcppd.db.rows import every, only
+from mcppd.db.times import to_ms
+
+_WINDOW = 20_000
+"""Rows looked at in one call: some 10 ms of the writer's time."""
+
 
 def prune_meter_values(db: apsw.Connection, before: datetime, limit: int = 1000) -> int:
-    raise NotImplementedError
+    """Delete readings outside transactions that were received before `before`; returns how many, at most `limit`.
+
+    A mark in `meta` remembers how far it came, so what must stay is looked at once and not at every call. One call goes
+    through a bounded stretch: 0 does not mean that nothing is left to do. The newest row always stays, or its id would
+    be given out again.
+    """
+    mark = only(db, "SELECT coalesce((SELECT value FROM meta WHERE key = 'pruned_reading'), 0)")
+    end = only(
+        db,
+        "SELECT max(id) FROM (SELECT id, received_at FROM meter_values WHERE id > ? ORDER BY id LIMIT ?)"
+        " WHERE received_at < ?",
+        (mark, _WINDOW, to_ms(before)),
+    )
+    if end is None:
+        return 0
+    gone = every(
+        db,
+        "DELETE FROM meter_values WHERE id IN (SELECT id FROM meter_values WHERE id > ? AND id <= ?"
+        " AND transaction_id IS NULL AND received_at < ? AND id < (SELECT max(id) FROM meter_values)"
+        " ORDER BY id LIMIT ?) RETURNING id",
+        (mark, end, to_ms(before), limit),
+    )
+    if len(gone) == limit:
+        end = max(row[0] for row in gone)
+    db.execute(
+        "INSERT INTO meta (key, value) VALUES ('pruned_reading', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        (end,),
+    )
+    return len(gone)

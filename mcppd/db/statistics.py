@@ -1,10 +1,10 @@
 """What the memory counts of itself."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mcppd.db.instance import size_of
 from mcppd.model.statistics import SECONDS, SIZES, Histogram
 
 
@@ -24,20 +24,13 @@ class StorageStatistics:
 
     @property
     def database_bytes(self) -> int:
-        return _size(self.path)
+        return size_of(self.path)
 
     @property
     def wal_bytes(self) -> int:
-        return _size(self.path.with_name(self.path.name + "-wal"))
+        return size_of(self.path.with_name(self.path.name + "-wal"))
 
     @property
     def queue_depth(self) -> int:
         """Writes that wait for the next commit."""
         return self.depth()
-
-
-def _size(path: Path) -> int:
-    try:
-        return os.stat(path).st_size
-    except FileNotFoundError:
-        return 0
