@@ -64,7 +64,7 @@ class Connector:
 
     @property
     def register_wh(self) -> int:
-        return math.floor(self._register_wh)
+        return math.floor(self._register_wh + 1e-6)  # many small sums of floats end just below the whole
 
     @property
     def power_w(self) -> float:

@@ -40,6 +40,8 @@ async def dial(url: str, identity: str, password: str | None, ping_interval_s: f
         raise DialFailed(f"refused with HTTP {status} {error.response.reason_phrase}") from error
     except TimeoutError as error:
         raise DialFailed(f"no answer within {OPEN_TIMEOUT_S:g} s") from error
+    except ConnectionRefusedError as error:
+        raise DialFailed(f"nothing listens at {url}") from error
     except (OSError, WebSocketException) as error:
         raise DialFailed(str(error) or type(error).__name__) from error
     if connection.subprotocol != SUBPROTOCOL:

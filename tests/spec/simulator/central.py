@@ -127,7 +127,9 @@ class Central:
     def said(self) -> list[str]:
         """The actions that came, connector status in brackets."""
         return [
-            f"{frame[2]}({frame[3]['connectorId']} {frame[3]['status']})" if "status" in frame[3] else frame[2]
+            f"{frame[2]}({frame[3]['connectorId']} {frame[3]['status']})"
+            if frame[2] == "StatusNotification"
+            else frame[2]
             for _, frame in self.frames
             if frame[0] == 2
         ]
