@@ -28,6 +28,7 @@ KINDS: tuple[str, ...] = (
     "placeholder",
     "array_wrapped",
     "number_from_text",
+    "integer_from_fraction",
     "number_rounded",
     "boolean_from_text",
     "text_from_scalar",
@@ -186,22 +187,23 @@ class _Mender:
         return text
 
     def mend_number(self, value: Any, path: str, *, integer: bool) -> Any:
+        number: int | float | None = None
         if type(value) is str:
-            number: int | float | None
             text = value.strip()
             number = int(text) if _DIGITS.fullmatch(text) else read_number(text)
-            if number is None or not MIN_INTEGER <= number <= MAX_INTEGER:
-                return value
-            self.note("number_from_text", path)
-        elif type(value) is float and isfinite(value) and MIN_INTEGER <= value < MAX_INTEGER:
+        elif type(value) is float and integer and isfinite(value):
             number = value
-        else:
+        if number is None or not MIN_INTEGER <= number < MAX_INTEGER + 1:
             return value
-        if integer and type(number) is float:
-            if not number.is_integer():
-                self.note("number_rounded", path)
-            return round(number)
-        return number
+        if type(value) is str:
+            self.note("number_from_text", path)
+        if not integer or type(number) is int:
+            return number
+        if round(number) != number:
+            self.note("number_rounded", path)
+        elif type(value) is float:
+            self.note("integer_from_fraction", path)
+        return round(number)
 
     def mend_boolean(self, value: Any, path: str) -> Any:
         if type(value) not in (str, int):

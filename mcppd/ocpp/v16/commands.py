@@ -29,7 +29,7 @@ def write_remote_stop(command: commands.RemoteStopTransaction) -> dict[str, Any]
 
 
 def read_remote_stop(body: Body) -> commands.RemoteStopTransaction:
-    return commands.RemoteStopTransaction(int(body["transactionId"]))
+    return commands.RemoteStopTransaction(body["transactionId"])
 
 
 def write_trigger_message(command: commands.TriggerMessage) -> dict[str, Any]:
@@ -89,4 +89,4 @@ def read_configuration_answer(payload: Mapping[str, Any]) -> Answer:
 
 
 def _connector(body: Body) -> ConnectorRef | None:
-    return ConnectorRef.of_number(int(body["connectorId"])) if "connectorId" in body else None
+    return ConnectorRef.of_number(body["connectorId"]) if "connectorId" in body else None
