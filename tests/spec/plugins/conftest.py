@@ -155,10 +155,12 @@ class Site:
     async def unplugs(self, number: int = 1) -> None:
         await self.says(ConnectorStatus.AVAILABLE, number)
 
-    def has_open_transaction(self, number: int = 1, *, interrupted: bool = False) -> OpenTransaction:
+    def has_open_transaction(
+        self, number: int = 1, *, interrupted: bool = False, energy_wh: int = 0
+    ) -> OpenTransaction:
         now = self.clock.now()
         transaction = OpenTransaction(
-            7, ConnectorRef.of_number(number), "AUTOSTART", now, now, EnergyRegister(0, now), interrupted
+            7, ConnectorRef.of_number(number), "AUTOSTART", now, now, EnergyRegister(0, now, energy_wh), interrupted
         )
         self.set_connector(number, transaction=transaction)
         return transaction
