@@ -57,7 +57,7 @@ class Site:
 
 def _restored(stored: StoredChargePoint) -> ChargePoint:
     charge_point = ChargePoint(stored.id, stored.identity, stored.registration)
-    charge_point.boot = stored.boot
+    charge_point.boot = stored.boot if stored.boot.known else None
     charge_point.protocol = stored.protocol
     charge_point.boots = stored.boots
     charge_point.reconnects = stored.reconnects

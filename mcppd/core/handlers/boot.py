@@ -66,8 +66,7 @@ def _registration(turn: Turn) -> RegistrationStatus:
             return RegistrationStatus.REJECTED
         case Registration.PENDING:
             return RegistrationStatus.PENDING
-    if turn.services.clock_is_set():
-        return RegistrationStatus.ACCEPTED
-    pending = turn.settings.boot.require_time_sync
-    log.warning("clock_not_synchronised", extra=turn.about(answered="Pending" if pending else "Accepted"))
-    return RegistrationStatus.PENDING if pending else RegistrationStatus.ACCEPTED
+    if turn.settings.boot.require_time_sync and not turn.services.clock_is_set():
+        log.warning("clock_not_synchronised", extra=turn.about(answered="Pending"))
+        return RegistrationStatus.PENDING
+    return RegistrationStatus.ACCEPTED

@@ -1,0 +1,230 @@
+"""The composition root: builds the house, opens it, keeps it, reloads it and closes it, in order.
+
+Rules.
+
+1. Nothing listens before everything that answers is ready; READY=1 only when everything listens.
+2. What stops the daemon is one of: a signal (exit 0), a database that failed for good (exit 1: systemd starts a fresh
+   process that reads what is really on disk), an error while starting (exit 1, or 78 where only people can help).
+3. A second signal means now.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import mcppd
+from mcppd.config import needs_restart
+from mcppd.core.assembly import Core
+from mcppd.core.clock import SystemClock
+from mcppd.db.database import Database
+from mcppd.model.errors import ConfigurationError, MCPPDError, StorageRefused
+from mcppd.model.settings import Settings
+from mcppd.monitoring import logs
+from mcppd.monitoring.health import Health
+from mcppd.monitoring.metrics import Metrics
+from mcppd.monitoring.time_sync import clock_is_set
+from mcppd.monitoring.watchdog import LoopLag, Supervisor
+from mcppd.ocpp.v16 import dialect as v16
+from mcppd.server.api.services import Services
+from mcppd.server.http_door import HttpDoor
+from mcppd.server.websocket import WebSocketDoor
+
+log = logging.getLogger("mcppd")
+
+EX_OK, EX_FAILED, EX_CONFIG = 0, 1, 78
+
+CALLS_GRACE_S = 5.0
+"""At the end: how long calls that were received may take to be answered."""
+
+LINKS_GRACE_S = 2.0
+"""At the end: how long charge points may take to join in the closing handshake."""
+
+
+class Daemon:
+    """One run, from configuration to exit status."""
+
+    def __init__(self, settings: Settings, reload: Callable[[], Settings]) -> None:
+        """`reload` reads the configuration again and raises ConfigurationError with everything that is wrong."""
+        self._settings = settings
+        self._reload = reload
+        self._started_at = datetime.now(UTC)
+        self._started = monotonic()
+        self._stopping = asyncio.Event()
+        self._clock = SystemClock()
+
+    async def run(self, database: Database) -> int:
+        """Serve until a signal or a failure; `database` is closed by whoever opened it."""
+        self._build(database)
+        self._watch_signals()
+        try:
+            await self._open()
+        except OSError as error:
+            log.error("start_failed", extra={"reason": str(error)})
+            await self._close()
+            return EX_FAILED
+        failure = asyncio.ensure_future(database.wait_failed())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait([failure, stopping], return_when=asyncio.FIRST_COMPLETED)
+        failed = failure.done()
+        if failed:
+            log.critical("storage_failed", extra={"reason": str(failure.result())})
+        for waiter in (failure, stopping):
+            waiter.cancel()
+        self._supervisor.stopping()
+        await self._close()
+        log.info("stopped", extra={"uptime_s": round(monotonic() - self._started, 1)})
+        return EX_FAILED if failed else EX_OK
+
+    def _build(self, database: Database) -> None:
+        settings = self._settings
+        self._core = core = Core(lambda: self._settings, database, self._clock, (v16(),), clock_is_set=clock_is_set)
+        self._websockets = WebSocketDoor(core.central, settings.ocpp, self._clock)
+        self._lag = LoopLag(self._clock)
+        self._health = Health(
+            self._lag, database.proof_of_progress, settings.storage.directory, lambda: self._websockets.port != 0
+        )
+        self._metrics = Metrics(core.central, core.counters, database.stats, core.bus, self._lag)
+        self._http = HttpDoor(
+            Services(
+                central=core.central,
+                operations=core.operations,
+                archive=core.archive,
+                bus=core.bus,
+                metrics=self._metrics.exposition,
+                health=self._health,
+                status=self._status,
+            ),
+            settings.http,
+            self._clock,
+        )
+        self._supervisor = Supervisor(self._clock, self._lag, database.proof_of_progress, self._summary)
+
+    async def _open(self) -> None:
+        await self._core.start()
+        self._lag.start()
+        await self._http.open()
+        await self._websockets.open()
+        # What was made so far stays for good: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        if not clock_is_set():
+            log.warning("clock_not_synchronised", extra={"pending": self._settings.boot.require_time_sync})
+        extra = {
+            "ocpp": self._settings.ocpp.listen,
+            "ocpp_port": self._websockets.port,
+            "http": self._settings.http.listen,
+            "http_port": self._http.port,
+            "socket": self._settings.http.socket,
+            "version": mcppd.__version__,
+            "onboarding": self._settings.onboarding.mode,
+        }
+        log.info("listening", extra=extra)
+        self._supervisor.ready()
+
+    async def _close(self) -> None:
+        """No new links, calls in flight answered, links closed with 1012, plugins and the disk given what is left."""
+        await self._websockets.stop_accepting()
+        await self._core.central.close(CALLS_GRACE_S)
+        await self._websockets.close(LINKS_GRACE_S)
+        await self._core.stop(CALLS_GRACE_S)
+        await self._http.close(1.0)
+        self._lag.stop()
+        self._supervisor.close()
+
+    # Signals -----------------------------------------------------------------------------------------------------
+
+    def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_settings)
+
+    def _stop(self, number: signal.Signals) -> None:
+        if self._stopping.is_set():
+            log.warning("stopped_at_once", extra={"signal": number.name})
+            os._exit(EX_FAILED)  # the database loses nothing by it: what was acknowledged is on disk
+        log.info("stopping", extra={"signal": number.name})
+        self._stopping.set()
+
+    def _reload_settings(self) -> None:
+        """All of the new configuration, or none of it."""
+        self._supervisor.reloading()
+        try:
+            settings = self._reload()
+        except ConfigurationError as error:
+            for fault in error.faults:
+                log.error("reload_fault", extra={"reason": str(fault)})
+            log.error("not_reloaded", extra={"faults": len(error.faults)})
+        else:
+            self._apply(settings)
+        self._supervisor.ready()
+
+    def _apply(self, settings: Settings) -> None:
+        later = needs_restart(self._settings, settings)
+        self._settings = settings
+        logs.apply(settings.log)
+        self._core.database.commit_interval_s = settings.storage.commit_interval
+        self._core.apply_registrations()
+        self._core.plugins.reload(settings)
+        log.info("reloaded", extra={"needs_restart": later})
+
+    # What it tells of itself -------------------------------------------------------------------------------------
+
+    def _status(self) -> Mapping[str, Any]:
+        return {
+            "version": mcppd.__version__,
+            "started_at": self._started_at,
+            "uptime_s": round(monotonic() - self._started, 1),
+            "ocpp_listen": self._settings.ocpp.listen,
+            "ocpp_port": self._websockets.port,
+            "onboarding": self._settings.onboarding.mode,
+            "authorization": self._settings.authorization.mode,
+            "clock_synchronised": clock_is_set(),
+            "plugins": self._core.plugins.status(),
+        }
+
+    def _summary(self) -> str:
+        """The line that `systemctl status` shows."""
+        views = self._core.central.views()
+        running = [c for view in views for c in view.connectors if c.transaction is not None]
+        power_kw = sum(connector.power_w for connector in running) / 1000
+        connected = sum(view.connected for view in views)
+        return f"{connected} of {len(views)} charge points connected, {len(running)} charging, {power_kw:.1f} kW"
+
+
+def serve(settings: Settings, reload: Callable[[], Settings]) -> int:
+    """Run the daemon to its end; the exit status. Blocks."""
+    logs.setup(settings.log, SystemClock())
+    try:
+        database = Database.open(Path(settings.storage.directory), commit_interval_s=settings.storage.commit_interval)
+    except StorageRefused as error:
+        log.error("start_refused", extra={"reason": str(error)})
+        return EX_CONFIG
+    except MCPPDError as error:
+        log.error("start_failed", extra={"reason": str(error)})
+        return EX_FAILED
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_run(settings, reload, database))
+    finally:
+        database.close()
+
+
+async def _run(settings: Settings, reload: Callable[[], Settings], database: Database) -> int:
+    return await Daemon(settings, reload).run(database)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop where it has a wheel, plain asyncio elsewhere."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

@@ -1,0 +1,288 @@
+"""The boot handshake of a link: readiness, the proactive trigger, the four-row table, the solicited mark."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mcppd.model.charge_points import BootIdentity, BootMeaning, Registration
+from mcppd.model.events import ChargePointBooted, ChargePointReady
+from mcppd.model.settings import NEVER, BootOverride, ChargePointSettings
+from tests.equipment.house import House, Peer, quiet_settings
+
+BOOT = {"chargePointVendor": "Acme", "chargePointModel": "AC22", "firmwareVersion": "1.0"}
+NEW_FIRMWARE = {**BOOT, "firmwareVersion": "2.0"}
+
+
+@pytest.fixture
+async def asking(tmp_path: Path):
+    """A house that asks: the trigger goes out after 5 s; set-up is on."""
+    async with House(tmp_path, quiet_settings(boot={"setup": True})) as house:
+        yield house
+
+
+async def triggered(house: House, cp: Peer) -> None:
+    """Let the trigger become due and accept it."""
+    await house.passes(seconds=5)
+    call = await cp.hears("TriggerMessage")
+    assert call.payload == {"requestedMessage": "BootNotification"}
+    cp.answers(call, status="Accepted")
+    await house.quiet()
+
+
+async def booted_before(house: House) -> None:
+    """CP1 connects, boots and leaves."""
+    cp = await house.connect("CP1")
+    await cp.says("BootNotification", BOOT)
+    cp.leaves()
+    await house.quiet()
+    house.events.clear()
+
+
+class TestReadiness:
+    async def test_a_boot_notification_makes_the_link_ready(self, house: House, cp: Peer) -> None:
+        assert not cp.link.ready
+        await cp.says("BootNotification", BOOT)
+        assert [event.by for event in house.happened(ChargePointReady)] == ["boot"]
+        assert cp.link.ready
+
+    async def test_a_link_is_ready_after_the_timeout_without_a_boot_notification(self, house: House, cp: Peer) -> None:
+        await house.passes(seconds=29.9)
+        assert not cp.link.ready
+        await house.passes(seconds=0.2)
+        assert [event.by for event in house.happened(ChargePointReady)] == ["timeout"]
+
+    async def test_activity_makes_the_link_of_one_that_booted_before_ready(self, house: House) -> None:
+        await booted_before(house)
+        cp = await house.connect("CP1")
+        await cp.says("Heartbeat", {})
+        assert [event.by for event in house.happened(ChargePointReady)] == ["activity"]
+
+    async def test_activity_of_one_that_never_booted_does_not(self, house: House, cp: Peer) -> None:
+        await cp.says("Heartbeat", {})
+        assert not cp.link.ready
+
+    async def test_messages_are_answered_from_the_first_frame_on(self, house: House, cp: Peer) -> None:
+        assert await cp.says("StatusNotification", connectorId=1, status="Available", errorCode="NoError") == {}
+
+    async def test_commands_wait_for_readiness_and_the_resume_delay(self, house: House, cp: Peer) -> None:
+        sending = house.core.tasks.spawn(
+            house.core.operations.send_raw("CP1", "Reset", {"type": "Soft"}, caller="test"), "reset"
+        )
+        await house.quiet()
+        await cp.says("BootNotification", BOOT)
+        await house.passes(seconds=0.2)
+        assert not cp.has_heard("Reset")
+        await house.passes(seconds=0.1)
+        cp.answers(await cp.hears("Reset"), status="Accepted")
+        assert (await sending).answer.accepted
+
+
+class TestTheFourRows:
+    async def test_a_spontaneous_boot_is_a_reboot(self, house: House, cp: Peer) -> None:
+        await cp.says("BootNotification", BOOT)
+        await cp.says("BootNotification", BOOT)
+        assert [event.meaning for event in house.happened(ChargePointBooted)] == [BootMeaning.REBOOT] * 2
+        assert house.core.central.view("CP1").boots == 2
+
+    async def test_a_solicited_one_from_a_newcomer_is_the_first_contact(self, asking: House) -> None:
+        cp = await asking.connect("CP1")
+        await triggered(asking, cp)
+        await cp.says("BootNotification", BOOT)
+        assert [event.meaning for event in asking.happened(ChargePointBooted)] == [BootMeaning.FIRST_CONTACT]
+        await asking.passes(seconds=2)
+        assert cp.has_heard("GetConfiguration"), "set-up runs"
+
+    async def test_a_solicited_one_that_says_the_same_is_a_plain_reconnect(self, asking: House) -> None:
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        await triggered(asking, cp)
+        await cp.says("BootNotification", BOOT)
+        await asking.passes(seconds=10)
+        assert asking.happened(ChargePointBooted) == []
+        assert not cp.has_heard("GetConfiguration"), "no set-up"
+        assert asking.core.central.view("CP1").boots == 1
+
+    async def test_a_solicited_one_that_says_something_new_is_a_reboot_that_came_as_the_answer(
+        self, asking: House
+    ) -> None:
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        await triggered(asking, cp)
+        await cp.says("BootNotification", NEW_FIRMWARE)
+        assert [event.meaning for event in asking.happened(ChargePointBooted)] == [BootMeaning.REBOOT_AS_ANSWER]
+        await asking.passes(seconds=2)
+        assert cp.has_heard("GetConfiguration"), "set-up runs"
+
+    async def test_the_metadata_is_refreshed_in_every_row(self, asking: House) -> None:
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        await triggered(asking, cp)
+        await cp.says("BootNotification", NEW_FIRMWARE)
+        assert asking.core.central.view("CP1").boot == BootIdentity(vendor="Acme", model="AC22", firmware="2.0")
+
+    async def test_the_last_identity_survives_a_restart(self, asking: House) -> None:
+        await booted_before(asking)
+        await asking.restart()
+        asking.events.clear()
+        cp = await asking.connect("CP1")
+        await triggered(asking, cp)
+        await cp.says("BootNotification", BOOT)
+        assert asking.happened(ChargePointBooted) == []
+
+
+class TestTheTrigger:
+    async def test_a_silent_link_gets_one_trigger(self, asking: House) -> None:
+        cp = await asking.connect("CP1")
+        await asking.passes(seconds=4.9)
+        assert not cp.has_heard("TriggerMessage")
+        await triggered(asking, cp)
+        await asking.passes(seconds=600)
+        assert not cp.has_heard("TriggerMessage")
+
+    async def test_it_goes_out_whether_or_not_the_charge_point_is_known(self, asking: House) -> None:
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        await triggered(asking, cp)
+
+    async def test_a_link_that_booted_gets_none(self, asking: House) -> None:
+        cp = await asking.connect("CP1")
+        await cp.says("BootNotification", BOOT)
+        cp.sends("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError"})
+        await asking.passes(seconds=60)
+        assert not cp.has_heard("TriggerMessage")
+
+    async def test_never_means_never(self, tmp_path: Path) -> None:
+        per_charge_point = {"CP1": ChargePointSettings(boot=BootOverride(trigger_delay=NEVER))}
+        settings = quiet_settings(boot={"setup": True}, charge_points=per_charge_point)
+        async with House(tmp_path, settings) as house:
+            cp, other = await house.connect("CP1"), await house.connect("CP2")
+            await house.passes(seconds=10)
+            assert not cp.has_heard("TriggerMessage")
+            assert other.has_heard("TriggerMessage")
+
+    async def test_set_up_off_sends_nothing_unasked(self, house: House, cp: Peer) -> None:
+        await house.passes(seconds=600)
+        await cp.says("BootNotification", BOOT)
+        await house.passes(seconds=600)
+        assert cp.wire.texts == [cp.wire.texts[0]], "only the answer to its BootNotification"
+
+
+class TestTheSolicitedMark:
+    async def test_it_is_set_when_the_trigger_goes_out(self, asking: House) -> None:
+        cp = await asking.connect("CP1")
+        assert not cp.link.handshake.solicited
+        await asking.passes(seconds=5)
+        assert cp.link.handshake.solicited
+
+    async def test_it_is_used_up_by_the_next_boot_notification(self, asking: House) -> None:
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        await triggered(asking, cp)
+        await cp.says("BootNotification", BOOT)
+        await cp.says("BootNotification", BOOT)
+        assert [event.meaning for event in asking.happened(ChargePointBooted)] == [BootMeaning.REBOOT]
+
+    async def test_a_rejected_trigger_clears_it(self, asking: House) -> None:
+        cp = await asking.connect("CP1")
+        await asking.passes(seconds=5)
+        cp.answers(await cp.hears("TriggerMessage"), status="Rejected")
+        await asking.quiet()
+        assert not cp.link.handshake.solicited
+
+    async def test_a_trigger_answered_with_a_call_error_clears_it(self, asking: House) -> None:
+        cp = await asking.connect("CP1")
+        await asking.passes(seconds=5)
+        cp.refuses(await cp.hears("TriggerMessage"), "NotImplemented")
+        await asking.quiet()
+        assert not cp.link.handshake.solicited
+
+    async def test_an_unreadable_answer_clears_it(self, asking: House) -> None:
+        cp = await asking.connect("CP1")
+        await asking.passes(seconds=5)
+        cp.answers(await cp.hears("TriggerMessage"), [])
+        await asking.quiet()
+        assert not cp.link.handshake.solicited
+
+    async def test_the_time_out_clears_it(self, asking: House) -> None:
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        await triggered(asking, cp)
+        await asking.passes(seconds=26)
+        assert not cp.link.handshake.solicited
+        await cp.says("BootNotification", BOOT)
+        assert [event.meaning for event in asking.happened(ChargePointBooted)] == [BootMeaning.REBOOT]
+
+    async def test_an_unanswered_trigger_clears_it(self, asking: House) -> None:
+        asking.settings = replace(asking.settings, ocpp=replace(asking.settings.ocpp, call_timeout=10.0))
+        cp = await asking.connect("CP1")
+        await asking.passes(seconds=5)
+        assert cp.has_heard("TriggerMessage")
+        await asking.passes(seconds=10)
+        assert not cp.link.handshake.solicited
+
+    async def test_it_does_not_leak_into_the_next_link(self, asking: House) -> None:
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        await triggered(asking, cp)
+        cp.leaves()
+        again = await asking.connect("CP1")
+        assert not again.link.handshake.solicited
+        await again.says("BootNotification", BOOT)
+        assert [event.meaning for event in asking.happened(ChargePointBooted)] == [BootMeaning.REBOOT]
+
+    async def test_a_trigger_by_an_operator_sets_it_too(self, house: House) -> None:
+        await booted_before(house)
+        cp = await house.connect("CP1")
+        await cp.says("Heartbeat", {})
+        sending = house.core.tasks.spawn(
+            house.core.operations.send_raw(
+                "CP1", "TriggerMessage", {"requestedMessage": "BootNotification"}, caller="test"
+            ),
+            "trigger",
+        )
+        await house.passes(seconds=1)
+        cp.answers(await cp.hears("TriggerMessage"), status="Accepted")
+        await sending
+        await cp.says("BootNotification", BOOT)
+        assert house.happened(ChargePointBooted) == []
+
+    async def test_no_timer_of_a_link_survives_it(self, asking: House) -> None:
+        cp = await asking.connect("CP1")
+        await asking.passes(seconds=5)
+        before = asking.clock.pending
+        cp.leaves()
+        await asking.quiet()
+        assert asking.clock.pending < before
+        await asking.passes(seconds=120)
+        assert asking.happened(ChargePointReady) == []
+
+
+class TestRegistration:
+    async def test_an_accepted_one_is_told_the_time_and_the_heartbeat_interval(self, house: House, cp: Peer) -> None:
+        reply = await cp.says("BootNotification", BOOT)
+        assert reply == {"status": "Accepted", "currentTime": "2026-11-21T08:00:00Z", "interval": 300}
+
+    async def test_a_pending_one_is_told_so_and_gets_no_remote_start(self, tmp_path: Path) -> None:
+        settings = quiet_settings(charge_points={"CP1": ChargePointSettings(registration=Registration.PENDING)})
+        async with House(tmp_path, settings) as house:
+            cp = await house.connect("CP1")
+            assert (await cp.says("BootNotification", BOOT))["status"] == "Pending"
+            with pytest.raises(Exception, match="registration is pending"):
+                await house.core.operations.send_raw("CP1", "RemoteStartTransaction", {"idTag": "A"}, caller="test")
+
+    async def test_a_blocked_one_is_rejected(self, tmp_path: Path) -> None:
+        settings = quiet_settings(charge_points={"CP1": ChargePointSettings(registration=Registration.BLOCKED)})
+        async with House(tmp_path, settings) as house:
+            cp = await house.connect("CP1")
+            assert (await cp.says("BootNotification", BOOT))["status"] == "Rejected"
+            with pytest.raises(Exception, match="registration is blocked"):
+                await house.core.operations.send_raw("CP1", "Reset", {"type": "Soft"}, caller="test")
+
+    async def test_an_unset_clock_answers_pending_where_the_configuration_says_so(self, tmp_path: Path) -> None:
+        async with House(tmp_path, quiet_settings(boot={"require_time_sync": True})) as house:
+            house.clock_is_set = False
+            cp = await house.connect("CP1")
+            assert (await cp.says("BootNotification", BOOT))["status"] == "Pending"
+            house.clock_is_set = True
+            assert (await cp.says("BootNotification", BOOT))["status"] == "Accepted"

@@ -1,0 +1,140 @@
+"""Who may connect, whose link counts, and what is told when that changes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mcppd.core.admission import Admission, Refusal
+from mcppd.core.subprotocols import choose
+from mcppd.model.charge_points import Registration
+from mcppd.model.events import (
+    ChargePointConnected,
+    ChargePointDisconnected,
+    ChargePointRegistered,
+    LinkRefused,
+    SecurityEventReported,
+)
+from mcppd.model.settings import ChargePointSettings
+from mcppd.ocpp.v16 import dialect as v16
+from tests.equipment.house import House, Peer, quiet_settings
+from tests.equipment.v201 import dialect as v201
+
+
+class TestSubprotocols:
+    @pytest.mark.parametrize("offered", ["ocpp1.6", "OCPP1.6", "ocpp1.6j", "ocpp16", "ocpp1.6-J"])
+    def test_odd_spellings_are_understood_and_echoed(self, offered: str) -> None:
+        chosen = choose((offered,), (v16(),))
+        assert chosen is not None
+        assert (chosen[0].version, chosen[1]) == ("1.6", offered)
+
+    def test_none_offered_speaks_the_first(self) -> None:
+        chosen = choose((), (v16(), v201()))
+        assert chosen is not None
+        assert (chosen[0].version, chosen[1]) == ("1.6", None)
+
+    def test_our_order_decides_not_theirs(self) -> None:
+        chosen = choose(("ocpp2.0.1", "ocpp1.6"), (v16(), v201()))
+        assert chosen is not None
+        assert chosen[0].version == "1.6"
+
+    def test_nothing_in_common_is_told(self) -> None:
+        assert choose(("ocpp1.5", "ocpp0.1"), (v16(),)) is None
+
+
+class TestAdmission:
+    async def test_an_unknown_charge_point_is_taken_in_at_once(self, house: House) -> None:
+        assert isinstance(await house.admit("NEW"), Admission)
+        assert [event.charge_point for event in house.happened(ChargePointRegistered)] == ["NEW"]
+        await house.restart()
+        assert house.core.central.view("NEW") is not None
+
+    async def test_closed_refuses_the_unknown_and_writes_no_row(self, tmp_path: Path) -> None:
+        settings = quiet_settings(onboarding={"mode": "closed"}, charge_points={"CP1": ChargePointSettings()})
+        async with House(tmp_path, settings) as house:
+            refusal = await house.admit("NEW")
+            assert isinstance(refusal, Refusal)
+            assert refusal.status == 404
+            assert house.core.central.views() == []
+            assert isinstance(await house.admit("CP1"), Admission)
+
+    async def test_more_than_the_most_are_refused(self, tmp_path: Path) -> None:
+        async with House(tmp_path, quiet_settings(ocpp={"max_charge_points": 2})) as house:
+            assert isinstance(await house.admit("A"), Admission)
+            assert isinstance(await house.admit("B"), Admission)
+            refusal = await house.admit("C")
+            assert isinstance(refusal, Refusal)
+            assert refusal.status == 403
+            assert isinstance(await house.admit("A"), Admission), "those that are registered are let in"
+
+    async def test_no_common_subprotocol_completes_and_closes(self, house: House) -> None:
+        refusal = await house.admit("CP1", subprotocols=("ocpp1.5",))
+        assert isinstance(refusal, Refusal)
+        assert refusal.status == 101
+        assert [event.status for event in house.happened(LinkRefused)] == [101]
+        assert house.core.central.views() == []
+
+
+class TestTakeOver:
+    async def test_the_newest_link_takes_over_from_a_dead_one(self, house: House, cp: Peer) -> None:
+        again = await house.connect("CP1")
+        assert cp.wire.closed_with == (1000, "replaced by a newer link")
+        assert house.core.central.links == 1
+        assert [event.replaced for event in house.happened(ChargePointConnected)] == [False, True]
+        assert await again.says("Heartbeat", {})
+
+    async def test_a_live_one_keeps_its_place_and_the_newcomer_is_told(self, house: House, cp: Peer) -> None:
+        cp.wire.alive = True
+        refusal = await house.admit("CP1", remote_address="192.0.2.66")
+        assert isinstance(refusal, Refusal)
+        assert refusal.status == 409
+        [event] = house.happened(SecurityEventReported)
+        assert event.own
+        assert "192.0.2.66" in event.tech_info
+        await house.quiet()
+        assert len(await house.core.archive.security_events(None, 10)) == 1
+
+    async def test_late_events_of_the_old_link_do_not_touch_the_new_one(self, house: House, cp: Peer) -> None:
+        again = await house.connect("CP1")
+        cp.leaves("late")
+        assert house.core.central.view("CP1").connected
+        assert house.core.central.view("CP1").generation == 2
+        assert again.link is not cp.link
+        assert len(house.happened(ChargePointDisconnected)) == 1
+
+    async def test_two_hundred_reconnects_leave_one_link_and_nothing_behind(self, house: House) -> None:
+        tasks = len(house.core.tasks)
+        for _ in range(200):
+            peer = await house.connect("CP1")
+        assert house.core.central.links == 1
+        peer.leaves()
+        await house.quiet()
+        assert len(house.core.tasks) == tasks
+        assert house.core.central.view("CP1").reconnects == 199
+
+    async def test_live_power_is_zero_while_nobody_is_connected(self, house: House, cp: Peer) -> None:
+        value = {"value": "7000", "measurand": "Power.Active.Import"}
+        said = [{"timestamp": "2026-11-21T08:00:00Z", "sampledValue": [value]}]
+        await cp.says("MeterValues", connectorId=1, meterValue=said)
+        cp.leaves()
+        assert house.core.central.view("CP1").connectors[0].power_w == 0
+
+
+class TestPresence:
+    async def test_last_seen_is_stored_within_half_a_minute_and_survives(self, house: House, cp: Peer) -> None:
+        await house.passes(seconds=10)
+        await cp.says("Heartbeat", {})
+        await house.passes(seconds=30)
+        await house.restart()
+        view = house.core.central.view("CP1")
+        assert (view.last_seen_at - view.last_connect_at).total_seconds() == 10
+        assert view.last_heartbeat_at == view.last_seen_at
+
+
+class TestReload:
+    async def test_a_registration_changed_in_the_configuration_holds_at_once(self, house: House, cp: Peer) -> None:
+        blocked = ChargePointSettings(registration=Registration.BLOCKED)
+        house.settings = replace(house.settings, charge_points={"CP1": blocked})
+        house.core.apply_registrations()
+        reply = await cp.says("BootNotification", chargePointVendor="V", chargePointModel="M")
+        assert reply["status"] == "Rejected"

@@ -1,0 +1,121 @@
+"""Set-up after a boot: configuration keys, status, best effort, one call in flight."""
+
+from pathlib import Path
+
+import pytest
+
+from mcppd.model.settings import BootOverride, ChargePointSettings
+from tests.equipment.house import House, Peer, quiet_settings
+
+BOOT = {"chargePointVendor": "Acme", "chargePointModel": "AC22"}
+STATUS = {"connectorId": 1, "status": "Available", "errorCode": "NoError"}
+
+
+@pytest.fixture
+async def asking(tmp_path: Path):
+    settings = quiet_settings(
+        boot={"setup": True, "trigger_delay": 5.0},
+        configuration={"HeartbeatInterval": "60", "MeterValueSampleInterval": "10"},
+        charge_points={"CP1": ChargePointSettings(configuration={"MeterValueSampleInterval": "30", "Fixed": "1"})},
+    )
+    async with House(tmp_path, settings) as house:
+        yield house
+
+
+def keys(**values: str) -> dict[str, object]:
+    return {
+        "configurationKey": [{"key": key, "value": value, "readonly": key == "Fixed"} for key, value in values.items()]
+    }
+
+
+async def booted(house: House) -> Peer:
+    cp = await house.connect("CP1")
+    await cp.says("BootNotification", BOOT)
+    await cp.says("StatusNotification", STATUS)
+    return cp
+
+
+async def test_nothing_is_sent_in_the_first_two_seconds(asking: House) -> None:
+    cp = await booted(asking)
+    await asking.passes(seconds=1.9)
+    assert not cp.has_heard("GetConfiguration")
+    await asking.passes(seconds=0.1)
+    assert cp.has_heard("GetConfiguration")
+
+
+async def test_only_keys_that_differ_and_can_be_changed_are_changed(asking: House) -> None:
+    cp = await booted(asking)
+    await asking.passes(seconds=2)
+    cp.answers(
+        await cp.hears("GetConfiguration"), keys(HeartbeatInterval="60", MeterValueSampleInterval="5", Fixed="0")
+    )
+    call = await cp.hears("ChangeConfiguration")
+    assert call.payload == {"key": "MeterValueSampleInterval", "value": "30"}
+    cp.answers(call, status="Accepted")
+    await asking.passes(seconds=60)
+    assert not cp.has_heard("ChangeConfiguration")
+
+
+async def test_what_was_read_and_what_was_changed_is_stored(asking: House) -> None:
+    cp = await booted(asking)
+    await asking.passes(seconds=2)
+    cp.answers(await cp.hears("GetConfiguration"), keys(HeartbeatInterval="60", MeterValueSampleInterval="5"))
+    cp.answers(await cp.hears("ChangeConfiguration"), status="Accepted")
+    await asking.quiet()
+    stored = {key.key: key.value for key in await asking.core.archive.configuration("CP1")}
+    assert stored == {"HeartbeatInterval": "60", "MeterValueSampleInterval": "30"}
+
+
+async def test_status_is_asked_for_if_none_came(asking: House) -> None:
+    cp = await asking.connect("CP1")
+    await cp.says("BootNotification", BOOT)
+    await asking.passes(seconds=2)
+    cp.refuses(await cp.hears("GetConfiguration"), "NotSupported")
+    for _ in range(3):
+        cp.answers(await cp.hears("ChangeConfiguration"), status="Rejected")
+    call = await cp.hears("TriggerMessage")
+    assert call.payload == {"requestedMessage": "StatusNotification"}
+
+
+async def test_nothing_that_is_rejected_or_unanswered_stops_it(asking: House) -> None:
+    cp = await booted(asking)
+    await asking.passes(seconds=2)
+    await cp.hears("GetConfiguration")
+    await asking.passes(seconds=30)
+    cp.answers(await cp.hears("ChangeConfiguration"), status="NotSupported")
+    cp.refuses(await cp.hears("ChangeConfiguration"), "InternalError")
+    assert await cp.hears("ChangeConfiguration")
+
+
+async def test_the_end_of_the_link_ends_it(asking: House) -> None:
+    cp = await booted(asking)
+    await asking.passes(seconds=2)
+    await cp.hears("GetConfiguration")
+    cp.leaves()
+    again = await asking.connect("CP1")
+    await again.says("Heartbeat", {})
+    await asking.passes(seconds=4)
+    assert not again.has_heard("GetConfiguration")
+    assert not again.has_heard("ChangeConfiguration")
+
+
+async def test_secrets_are_never_stored(tmp_path: Path) -> None:
+    key = {"AuthorizationKey": "00112233445566778899"}
+    settings = quiet_settings(boot={"setup": True}, configuration=key)
+    async with House(tmp_path, settings) as house:
+        cp = await booted(house)
+        await house.passes(seconds=2)
+        cp.answers(await cp.hears("GetConfiguration"), keys(AuthorizationKey="xyz", HeartbeatInterval="1"))
+        cp.answers(await cp.hears("ChangeConfiguration"), status="Accepted")
+        await house.quiet()
+        assert [key.key for key in await house.core.archive.configuration("CP1")] == ["HeartbeatInterval"]
+
+
+async def test_a_charge_point_may_be_left_alone(tmp_path: Path) -> None:
+    settings = quiet_settings(
+        boot={"setup": True}, charge_points={"CP1": ChargePointSettings(boot=BootOverride(setup=False))}
+    )
+    async with House(tmp_path, settings) as house:
+        cp = await booted(house)
+        await house.passes(seconds=60)
+        assert len(cp.wire.texts) == 2, "only the two answers"
