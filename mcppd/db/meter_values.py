@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import groupby
+from typing import Any
 
 import apsw
 
@@ -18,15 +19,13 @@ from mcppd.db.progress import ACCOUNT_EVERY, account
 from mcppd.db.rows import Row, every, first
 from mcppd.db.times import from_ms, to_ms
 from mcppd.model.charge_points import ConnectorRef
-from mcppd.model.meter_values import Sample
+from mcppd.model.meter_values import CONTEXT_PERIODIC, ENERGY, Sample, in_base_unit
 from mcppd.model.timestamps import TimeQuality
 
 _TOLD = (TimeQuality.GOOD, TimeQuality.MISSING_ZONE)
 """With these `at` is what the charge point said; with any other it is when the message arrived."""
 
 MAX_WH = 2**53
-
-_DEFAULTS = Sample(0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,32 +116,44 @@ def last_register(db: apsw.Connection, charge_point_id: int, connector: Connecto
 
 
 def write_samples(samples: Iterable[Sample]) -> str:
-    """JSON: [[value, measurand, unit, phase, location, context, raw], ...], defaults at the end left out."""
+    """JSON: [[value, measurand, phase, context, location, unit, raw], ...]; defaults at the end are left out."""
     return f"[{','.join(map(_write_sample, samples))}]"
 
 
 def read_samples(text: str) -> tuple[Sample, ...]:
-    return tuple(Sample(None if value is None else float(value), *rest) for value, *rest in json.loads(text))
+    return tuple(map(_read_sample, json.loads(text)))
 
 
 def _write_sample(sample: Sample) -> str:
     value = sample.value
     if value is None:
-        return json.dumps(
-            [None, sample.measurand, sample.unit, sample.phase, sample.location, sample.context, sample.raw],
-            separators=(",", ":"),
-        )
+        fields = (sample.measurand, sample.phase, sample.context, sample.location, sample.unit, sample.raw)
+        return json.dumps([None, *fields], separators=(",", ":"))
     number = int(value) if value.is_integer() and abs(value) < 1e15 else value
-    return f"[{number}{_kind(sample.measurand, sample.unit, sample.phase, sample.location, sample.context)}]"
+    return f"[{number}{_kind(sample.measurand, sample.phase, sample.context, sample.location, sample.unit)}]"
 
 
 @lru_cache(maxsize=1024)
-def _kind(*fields: str | None) -> str:
-    """All of a sample but its value. A site has a few dozen of these, so they are written once."""
-    defaults = (_DEFAULTS.measurand, _DEFAULTS.unit, _DEFAULTS.phase, _DEFAULTS.location, _DEFAULTS.context)
+def _kind(measurand: str, *others: str | None) -> str:
+    """All of a sample but its value. A site has a few dozen of these, so each is written once."""
+    fields: tuple[str | None, ...] = (measurand, *others)
+    defaults = (ENERGY, *_defaults(measurand))
     while fields and fields[-1] == defaults[len(fields) - 1]:
         fields = fields[:-1]
     return "".join(f",{json.dumps(field)}" for field in fields)
+
+
+def _read_sample(fields: list[Any]) -> Sample:
+    value = None if fields[0] is None else float(fields[0])
+    measurand = fields[1] if len(fields) > 1 else ENERGY
+    told: list[Any] = fields[2:6]
+    phase, context, location, unit = told + list(_defaults(measurand)[len(told) :])
+    return Sample(value, measurand, unit, phase, location, context, fields[6] if len(fields) > 6 else None)
+
+
+def _defaults(measurand: str) -> tuple[str | None, ...]:
+    """Phase, context, location and unit that are left out."""
+    return None, CONTEXT_PERIODIC, "Outlet", in_base_unit(0.0, measurand, None)[1]
 
 
 def _digest(elements: Iterable[tuple[int, str]]) -> bytes:

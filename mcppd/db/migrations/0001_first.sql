@@ -119,7 +119,7 @@ CREATE TABLE meter_values (
     energy_wh INTEGER,                              -- of the transaction so far, where it counts
     power_w REAL,
     suspect INTEGER NOT NULL DEFAULT 0,
-    samples TEXT NOT NULL                           -- JSON: [[value, measurand, unit, phase, location, context, raw], ...]
+    samples TEXT NOT NULL                           -- JSON: [[value, measurand, phase, context, location, unit, raw], ...]
 ) STRICT;
 
 CREATE TABLE id_tags (
