@@ -107,6 +107,8 @@ class WebSocketDoor:
         host = host.removeprefix("[").removesuffix("]")
         bound: list[socket.socket] = []
         try:
+            if int(port) not in range(1 << 16):  # getaddrinfo would take it modulo that
+                raise ValueError(f"{port} is no port number")
             found = await asyncio.get_running_loop().getaddrinfo(
                 host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )
@@ -121,7 +123,7 @@ class WebSocketDoor:
                 listening.bind(where)
                 listening.listen(BACKLOG)
                 listening.setblocking(False)
-        except (OSError, ValueError, OverflowError) as problem:
+        except (OSError, ValueError) as problem:
             for listening in bound:
                 listening.close()
             raise DoorNotOpened(_explain(listen, problem)) from problem

@@ -122,9 +122,9 @@ class Connection(asyncio.Protocol):
             self._begin_closing()
 
     def pause_writing(self) -> None:
-        self._vigil.stall(self._around.clock.monotonic(), self._taken)
+        look_in_s = self._vigil.stall(self._around.clock.monotonic(), self._taken)
         if self._phase is Phase.OPEN:
-            self._arm(self._vigil.send_timeout_s)
+            self._arm(look_in_s)
             self._update_reading()
 
     def resume_writing(self) -> None:

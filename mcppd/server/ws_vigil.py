@@ -4,7 +4,8 @@ Rules.
 
 1. Any frame is a sign of life. A missing pong alone never is a sign of death: some charge points answer no ping.
 2. Silence counts only while it is listened for: not while reading is paused on our side.
-3. A peer that takes a little of what is sent in each `send_timeout` is slow, not dead.
+3. A peer that takes a little of what is sent in each `send_timeout` is slow, not dead. What it takes is looked at
+   `LOOKS` times in each, so that one that has stopped is cut after a `send_timeout` and a quarter at most.
 """
 
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Cut:
 
 
 LEAST_DELAY_S: Final = 0.001
+LOOKS: Final = 4
 
 
 class Vigil:
@@ -54,9 +56,10 @@ class Vigil:
         """Whether more is waiting to be sent than may be."""
         return self._stalled_at is not None
 
-    def stall(self, now: float, taken: int) -> None:
-        """Too much is waiting to be sent; the peer has `taken` that many bytes in all."""
+    def stall(self, now: float, taken: int) -> float:
+        """Too much is waiting to be sent; the peer has `taken` that many bytes in all. When to look, in seconds."""
         self._stalled_at, self._taken = now, taken
+        return self.send_timeout_s / LOOKS
 
     def flow(self, now: float) -> None:
         """What was waiting to be sent is taken; the silence while it waited was ours."""
@@ -67,11 +70,11 @@ class Vigil:
         """What to do now. `dead_after_s` is the silence that ends a link, in seconds."""
         dues = []
         if self._stalled_at is not None:
-            if now >= self._stalled_at + self.send_timeout_s:
-                if taken <= self._taken:
-                    return Cut(f"took nothing of what was sent to it for {self.send_timeout_s:g} s")
+            if taken > self._taken:
                 self._stalled_at, self._taken = now, taken
-            dues.append(self._stalled_at + self.send_timeout_s)
+            elif now >= self._stalled_at + self.send_timeout_s:
+                return Cut(f"took nothing of what was sent to it for {self.send_timeout_s:g} s")
+            dues.append(min(now + self.send_timeout_s / LOOKS, self._stalled_at + self.send_timeout_s))
         if not listening:
             self.heard_at = now
         if now >= self.heard_at + dead_after_s:

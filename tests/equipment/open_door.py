@@ -140,10 +140,9 @@ def request(target: str, *, extra: str = "", without: str = "", subprotocols: st
         f"Sec-WebSocket-Key: {KEY}",
         "Sec-WebSocket-Version: 13",
         *([] if subprotocols is None else [f"Sec-WebSocket-Protocol: {subprotocols}"]),
-        *extra.splitlines(),
     ]
     kept = [line for line in lines if not without or not line.startswith(f"{without}:")]
-    return "\r\n".join([f"GET {target} HTTP/1.1", *kept, "", ""]).encode("latin-1")
+    return "\r\n".join([f"GET {target} HTTP/1.1", *kept, *extra.splitlines(), "", ""]).encode("latin-1")
 
 
 def text(content: str | bytes, *, fin: bool = True) -> bytes:
@@ -169,7 +168,11 @@ class RawPeer:
         raw.setblocking(False)
         if receive_buffer is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        await in_time(asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port)))
+        try:
+            await in_time(asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port)))
+        except BaseException:
+            raw.close()
+            raise
         return cls(*await asyncio.open_connection(sock=raw, limit=receive_buffer or 1 << 20))
 
     async def sends(self, data: bytes) -> None:
@@ -209,7 +212,14 @@ class RawPeer:
             return True
 
     async def hangs_up(self) -> None:
-        self.writer.close()
+        await self._ends(self.writer.close)
+
+    async def breaks_off(self) -> None:
+        """Leave without a word, whatever is still to be sent."""
+        await self._ends(self.writer.transport.abort)
+
+    async def _ends(self, how: Callable[[], None]) -> None:
+        how()
         try:
             await in_time(self.writer.wait_closed())
         except ConnectionError:
