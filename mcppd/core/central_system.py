@@ -67,6 +67,7 @@ class CentralSystem:
         self._tasks = tasks
         self._dialects = tuple(dialects)
         self._new_id = new_id
+        self._links: dict[str, Link] = {}
         self._waiters: dict[str, list[asyncio.Future[Link]]] = {}
 
     # Who is here -------------------------------------------------------------------------------------------------
@@ -77,22 +78,23 @@ class CentralSystem:
 
     @property
     def links(self) -> int:
-        return sum(charge_point.link is not None for charge_point in self._site)
+        return len(self._links)
 
     def views(self) -> list[ChargePointView]:
-        return [charge_point.view() for charge_point in self._site]
+        return [charge_point.view(self._links.get(charge_point.identity)) for charge_point in self._site]
 
     def view(self, identity: str) -> ChargePointView | None:
         charge_point = self._site.get(identity)
-        return charge_point.view() if charge_point is not None else None
+        return charge_point.view(self._links.get(identity)) if charge_point is not None else None
 
     def charge_point(self, identity: str) -> ChargePoint | None:
         return self._site.get(identity)
 
     def dialect_of(self, charge_point: ChargePoint) -> Dialect:
         """What it speaks now, or spoke last."""
-        if charge_point.link is not None:
-            return charge_point.link.dialect
+        link = self._links.get(charge_point.identity)
+        if link is not None:
+            return link.dialect
         spoken = (dialect for dialect in self._dialects if dialect.subprotocol == charge_point.protocol)
         return next(spoken, self._dialects[0])
 
@@ -122,8 +124,8 @@ class CentralSystem:
                 return Refusal(verdict.status, verdict.reason or "refused by a plugin")
         if charge_point is None:
             charge_point = await self._register(candidate.identity)
-        old = charge_point.link
-        if old is not None and await old.probe(PROBE_S) and charge_point.link is old:
+        old = self._links.get(candidate.identity)
+        if old is not None and await old.probe(PROBE_S) and self._links.get(candidate.identity) is old:
             await self._hijacked(charge_point, candidate)
             return Refusal(409, "another link of this charge point is alive")
         dialect, subprotocol = chosen
@@ -174,13 +176,13 @@ class CentralSystem:
         """The handshake is done: the charge point's new link. An old one is closed and has no say any more."""
         charge_point = self._site.get(admission.identity)
         assert charge_point is not None, "admit registered it"
-        old, now = charge_point.link, self._services.clock.now()
+        old, now = self._links.get(admission.identity), self._services.clock.now()
         charge_point.generation += 1
         charge_point.protocol = admission.dialect.subprotocol
         if charge_point.last_connect_at is not None:
             charge_point.reconnects += 1
         charge_point.last_connect_at = now
-        link = charge_point.link = Link(
+        link = self._links[admission.identity] = Link(
             self,
             charge_point,
             admission.dialect,
@@ -204,8 +206,9 @@ class CentralSystem:
 
     async def link_of(self, charge_point: ChargePoint, wait_s: float) -> Link | None:
         """Its link; if it has none, the one that it opens within `wait_s`; None if it opens none."""
-        if charge_point.link is not None or wait_s <= 0:
-            return charge_point.link
+        link = self._links.get(charge_point.identity)
+        if link is not None or wait_s <= 0:
+            return link
         waiter: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(charge_point.identity, []).append(waiter)
         timer = self._services.clock.call_later(wait_s, waiter.cancel)
@@ -223,9 +226,8 @@ class CentralSystem:
 
     async def close(self, grace_s: float) -> None:
         """Let what was received be answered, for at most `grace_s`. The door closes the connections."""
-        waiting = [link.drained() for charge_point in self._site if (link := charge_point.link) is not None]
-        if waiting:
-            tasks = [asyncio.ensure_future(work) for work in waiting]
+        tasks = [asyncio.ensure_future(link.drained()) for link in self._links.values()]
+        if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace_s)
             for task in late:
                 task.cancel()
@@ -245,8 +247,8 @@ class CentralSystem:
     def left(self, link: Link, reason: str) -> None:
         charge_point, now = link.charge_point, self._services.clock.now()
         connected_s = self._services.clock.monotonic() - link.opened_at
-        if charge_point.link is link:
-            charge_point.link = None
+        if self._links.get(link.identity) is link:
+            del self._links[link.identity]
             charge_point.last_disconnect_at = now
             self._services.presence.changed(charge_point)
             for connector in charge_point.connectors():

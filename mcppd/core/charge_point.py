@@ -1,19 +1,26 @@
-"""What core keeps at hand of one charge point: who it is, how it stands, its connectors, and its link if it has one."""
+"""What core keeps at hand of one charge point: who it is, how it stands, its connectors; not its link."""
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mcppd.core.connector import Connector
 from mcppd.model.charge_points import BootIdentity, ConnectorRef, Registration
 from mcppd.model.transactions import OpenTransaction
 from mcppd.model.views import ChargePointView
 
-if TYPE_CHECKING:
-    from mcppd.core.link import Link
-
 MAX_CONNECTORS = 64
 """Per charge point, the charge point itself (0) included: what it says of others is quarantined."""
+
+
+class Presentable(Protocol):
+    """What is shown of a link."""
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def remote_address(self) -> str: ...
 
 
 class ChargePoint:
@@ -30,7 +37,6 @@ class ChargePoint:
         "last_disconnect_at",
         "last_heartbeat_at",
         "last_message_at",
-        "link",
         "protocol",
         "reconnects",
         "registration",
@@ -43,7 +49,6 @@ class ChargePoint:
         self.boot: BootIdentity | None = None
         """What the last BootNotification said; None if there never was one."""
         self.protocol: str | None = None
-        self.link: Link | None = None
         self.generation = 0
         self.boots = 0
         self.reconnects = 0
@@ -75,8 +80,8 @@ class ChargePoint:
     def transactions(self) -> Iterator[OpenTransaction]:
         return (connector.transaction for connector in self._connectors.values() if connector.transaction is not None)
 
-    def view(self) -> ChargePointView:
-        link = self.link
+    def view(self, link: Presentable | None) -> ChargePointView:
+        """The picture of it, with the link that it has now."""
         return ChargePointView(
             identity=self.identity,
             registration=self.registration,

@@ -150,6 +150,7 @@ class House:
         self.settings = settings or quiet_settings()
         self.clock = FakeClock()
         self.events: list[Event] = []
+        self._peers: list[Peer] = []
         self._directory = directory
         self._dialects = dialects or (v16(),)
         self.clock_is_set = True
@@ -164,9 +165,8 @@ class House:
         self.database.close()
 
     def _cut_links(self) -> None:
-        for charge_point in self.core.site:
-            if charge_point.link is not None:
-                charge_point.link.closed("the house closes")
+        for peer in self._peers:
+            peer.leaves("the house closes")
 
     async def restart(self) -> None:
         """Everything in memory is lost; the database is opened again."""
@@ -194,6 +194,7 @@ class House:
         assert isinstance(admission, Admission), admission
         wire = Wire(admission.remote_address)
         peer = Peer(self.core.central.open_link(admission, wire), wire)
+        self._peers.append(peer)
         await settle()
         return peer
 
