@@ -8,7 +8,6 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
 from mcppd.core.plugin_runner import PluginRunner
@@ -94,13 +93,8 @@ class PluginContext:
     def _on_loop(self, function: Callable[..., T], *args: Any) -> T:
         if threading.get_ident() == self._thread:
             return function(*args)
-        future: Future[T] = Future()
 
-        def call() -> None:
-            try:
-                future.set_result(function(*args))
-            except Exception as error:  # noqa: BLE001 - it is raised in the thread that asked
-                future.set_exception(error)
+        async def call() -> T:
+            return function(*args)
 
-        self._loop.call_soon_threadsafe(call)
-        return future.result(LOOP_TIMEOUT_S)
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(LOOP_TIMEOUT_S)

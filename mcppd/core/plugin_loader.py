@@ -16,6 +16,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
@@ -138,11 +139,10 @@ def _from_file(name: str, path: Path) -> object | None:
     module = importlib.util.module_from_spec(spec)
     module.__file__ = str(path)
     sys.modules[spec.name] = module  # dataclasses and pickle look a class's module up there
-    try:
+    with ExitStack() as undo:
+        undo.callback(sys.modules.pop, spec.name, None)
         exec(compile(source, path, "exec"), module.__dict__)
-    except BaseException:
-        del sys.modules[spec.name]
-        raise
+        undo.pop_all()
     return module
 
 
