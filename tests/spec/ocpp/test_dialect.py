@@ -48,7 +48,7 @@ class TestReadingIsTotal:
     @given(st.text(), JSON)
     def test_any_action_is_read_or_rejected(self, dialect, action, payload):
         outcome = self.outcome(dialect, Call("1", action, payload))
-        assert isinstance(outcome, Rejected) == (action not in dialect.incoming)
+        assert isinstance(outcome, Rejected) or action in dialect.incoming
 
     @settings(deadline=None)
     @given(st.data())
