@@ -208,13 +208,11 @@ class PluginRunner:
             if on_event is None or not self.running:
                 self._dropped += 1
                 continue
-            token = correlation_id.set(event.correlation_id)
+            correlation_id.set(event.correlation_id)
             try:
                 await self.call("on_event", on_event, (event,), EVENT_TIMEOUT_S)
             except HookFailed:
                 pass  # this event is lost to it; the next one may not be
-            finally:
-                correlation_id.reset(token)
 
     def _hook(self, name: str) -> Callable[..., Any]:
         hook: Callable[..., Any] = getattr(self.found.plugin, name)

@@ -315,6 +315,14 @@ class TestAPluginThatKeepsFailing:
         await house.clock.advance(60)
         assert house.state("failing") is PluginState.RUNNING
 
+    async def test_has_five_more_after_each_pause(self, house: House) -> None:
+        failing = Failing()
+        await house.has(failing=failing)
+        await house.happens(*"ABCDE")
+        await house.clock.advance(60)
+        await house.happens(*"ABCD")
+        assert house.state("failing") is PluginState.RUNNING
+
     async def test_is_not_paused_while_it_works_in_between(self, house: House) -> None:
         failing = Failing()
         await house.has(failing=failing)
@@ -346,6 +354,13 @@ class TestAPluginThatKeepsFailing:
         assert not host.wants("authorize")
         await house.clock.advance(60)
         assert host.wants("authorize")
+
+    async def test_is_passed_over_for_the_next(self, house: House) -> None:
+        paused, other = Authorizer(ValueError("no")), Authorizer(BLOCKED)
+        host = await house.has(paused=paused, other=other)
+        for _ in range(7):
+            assert await host.authorize("CP1", "A") == BLOCKED
+        assert (paused.asked, other.asked) == (5, 7)
 
     async def test_is_paused_once_by_decisions_that_fail_together(self, house: House) -> None:
         host = await house.has(authorizer=Authorizer(forever))

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -199,10 +200,17 @@ class TestAnInstalledPlugin:
         (found,), _ = named(far=ON)
         assert found.origin == str(path)
 
-    def test_takes_the_place_of_mcppds_own(self, named: Named, install: Any) -> None:
-        install({"auto_start": "installed_plugin:plugin"}, GOOD)
+    @pytest.mark.parametrize("own_first", [True, False])
+    def test_takes_the_place_of_mcppds_own(
+        self, named: Named, install: Any, monkeypatch: pytest.MonkeyPatch, own_first: bool
+    ) -> None:
+        install({}, GOOD)
+        own = EntryPoint("auto_start", "mcppd.plugins.auto_start:plugin", "mcppd.plugins")
+        far = EntryPoint("auto_start", "installed_plugin:plugin", "mcppd.plugins")
+        listed = (own, far) if own_first else (far, own)
+        monkeypatch.setattr("mcppd.core.plugin_loader.entry_points", lambda group: listed)
         (found,), _ = named(auto_start=ON)
-        assert not isinstance(found.plugin, AutoStart)
+        assert found.origin == "installed_plugin:plugin"
 
 
 class TestMcppdsOwn:
