@@ -224,6 +224,49 @@ class TestInFlight:
             assert all(isinstance(outcome, ConnectionClosed | Offline) for outcome in outcomes)
             assert len(central.calls("Heartbeat")) == 1
 
+    async def test_calls_still_waiting_when_the_next_link_is_up_already_are_not_sent_on_it(self, central, clock):
+        central.answers["Heartbeat"] = SILENCE
+        async with plugged_into(central, boot_on_reconnect=False, resume_delay_s=0.0) as (station, _):
+            beating = [asyncio.create_task(station.speech.ask(call.Heartbeat())) for _ in range(200)]
+            await settle()
+            await station.connection.drop("at once again", wait_s=0.0)
+            await clock.advance(0)
+            assert station.control.online
+            outcomes = await asyncio.gather(*beating, return_exceptions=True)
+            assert isinstance(outcomes[-1], ConnectionClosed)
+            assert len(central.calls("Heartbeat")) == 1
+
+    async def test_call_that_waited_is_refused_when_the_charge_point_became_pending_meanwhile(self, central):
+        central.answers["Heartbeat"] = SILENCE
+        async with plugged_into(central) as (station, _):
+            first = asyncio.create_task(station.speech.ask(call.Heartbeat()))
+            await settle()
+            central.answers["BootNotification"] = {"status": "Pending", "currentTime": NOW, "interval": 90}
+            await central.asks("TriggerMessage", requestedMessage="BootNotification")
+            second = asyncio.create_task(station.speech.ask(call.Heartbeat()))
+            await settle()
+            central.socket.deliver(json.dumps([3, central.ids("Heartbeat")[0], {"currentTime": NOW}]))
+            assert (await first).current_time == NOW
+            with pytest.raises(Offline):
+                await second
+            assert len(central.calls("Heartbeat")) == 1
+
+    async def test_status_that_was_not_told_is_not_told_after_the_reconnect_either(self, central, clock):
+        async with plugged_into(central) as (station, _):
+            central.answers["StatusNotification"] = SILENCE
+            station.plug(1)
+            station.unplug(1)
+            await settle()
+            central.answers["StatusNotification"] = {}
+            central.socket.end("gone")
+            central.forget()
+            await clock.advance(2)
+            assert central.said == [
+                "BootNotification",
+                "StatusNotification(0 Available)",
+                "StatusNotification(1 Available)",
+            ]
+
     async def test_only_one_call_is_in_flight(self, central):
         central.answers["Heartbeat"] = SILENCE
         async with plugged_into(central) as (station, _):
