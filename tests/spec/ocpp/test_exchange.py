@@ -129,6 +129,16 @@ class TestRepeats:
         for status in ("Available", "Charging", "Available"):
             exchange.answer(asked(exchange, call("1", payload={**STATUS, "status": status})), {})
 
+    def test_a_call_that_came_between_makes_it_another_even_if_it_was_dropped(self, exchange):
+        charging = call("1", payload={**STATUS, "status": "Charging"})
+        exchange.answer(asked(exchange, call("1")), {})
+        exchange.drop(asked(exchange, charging))
+        first = asked(exchange, call("1"))
+        between = asked(exchange, charging)
+        exchange.answer(first, {})
+        exchange.drop(between)
+        asked(exchange, call("1"))
+
     def test_a_call_without_content_is_never_a_repeat(self, exchange):
         """Its answer is the time, and an old one would set the charge point's clock back."""
         first = asked(exchange, call("1", "Heartbeat", {}))

@@ -155,7 +155,10 @@ class TestFields:
 
     def test_the_right_name_wins_over_a_wrong_one(self, dialect):
         for said in ({"IDTAG": "B", "idTag": "A"}, {"idTag": "A", "IDTAG": "B"}):
-            assert repaired(dialect, "Authorize", said)[0] == requests.Authorize("A")
+            assert repaired(dialect, "Authorize", said) == (
+                requests.Authorize("A"),
+                (Repair("unknown_field", "$.IDTAG"),),
+            )
 
     def test_the_first_of_two_wrong_names_counts(self, dialect):
         assert repaired(dialect, "Authorize", {"IDTAG": "A", "idtag": "B"})[0] == requests.Authorize("A")
