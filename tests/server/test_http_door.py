@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from mcppd.model.errors import ConfigurationError
 from mcppd.server import http_connection
@@ -160,6 +161,24 @@ class TestWithstanding:
             writer.write(b"nonsense\r\n\r\n")
             await read_all(reader)
         assert caplog.records == []
+
+
+class TestUvloop:
+    def test_everything_works_on_that_event_loop_too(self, tmp_path):
+        async def scenario() -> None:
+            async with Site(tmp_path) as site:
+                site.add("CP1")
+                for control in (False, True):
+                    assert (await site.ask("GET", "/api/v1/charge-points/CP1", control=control)).status == 200
+                reset = await site.ask("POST", "/api/v1/charge-points/CP1/commands/Reset", {}, control=True)
+                assert reset.status == 200
+                assert site.operations.sent[0][3].startswith("control:")
+                listening = await site.listen()
+                await site.door.close(5)
+                assert await listening.block() == ""
+            assert not there(site.socket)
+
+        uvloop.run(scenario())
 
 
 class TestClosing:
