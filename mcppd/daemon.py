@@ -65,7 +65,7 @@ class Daemon:
         self._watch_signals()
         try:
             await self._open()
-        except OSError as error:
+        except (OSError, MCPPDError) as error:
             log.error("start_failed", extra={"reason": str(error)})
             await self._close()
             return EX_FAILED
@@ -85,10 +85,12 @@ class Daemon:
     def _build(self, database: Database) -> None:
         settings = self._settings
         self._core = core = Core(lambda: self._settings, database, self._clock, (v16(),), clock_is_set=clock_is_set)
-        self._websockets = WebSocketDoor(core.central, settings.ocpp, self._clock)
+        self._websockets = WebSocketDoor(
+            core.central, settings.ocpp, self._clock, lambda identity: self._settings.heartbeat_interval(identity)
+        )
         self._lag = LoopLag(self._clock)
         self._health = Health(
-            self._lag, database.proof_of_progress, settings.storage.directory, lambda: self._websockets.port != 0
+            self._lag, database.proof_of_progress, settings.storage.directory, lambda: self._websockets.listening
         )
         self._metrics = Metrics(core.central, core.counters, database.stats, core.bus, self._lag)
         self._http = HttpDoor(
@@ -130,7 +132,7 @@ class Daemon:
 
     async def _close(self) -> None:
         """No new links, calls in flight answered, links closed with 1012, plugins and the disk given what is left."""
-        await self._websockets.stop_accepting()
+        self._websockets.stop_accepting()
         await self._core.central.close(CALLS_GRACE_S)
         await self._websockets.close(LINKS_GRACE_S)
         await self._core.stop(CALLS_GRACE_S)

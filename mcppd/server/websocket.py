@@ -72,6 +72,11 @@ class WebSocketDoor:
         """The port really listened on, where `ocpp.listen` says 0."""
         return int(self._servers[0].sockets[0].getsockname()[1])
 
+    @property
+    def listening(self) -> bool:
+        """Whether charge points can connect."""
+        return any(server.is_serving() for server in self._servers)
+
     async def open(self, sockets: Sequence[socket.socket] | None = None) -> None:
         """Listen on `sockets`, already bound, or else on `ocpp.listen`. Raises `DoorNotOpened`."""
         loop = asyncio.get_running_loop()
@@ -84,8 +89,7 @@ class WebSocketDoor:
 
     async def close(self, grace_s: float) -> None:
         """Take in nobody else, close all links with 1012, and after `grace_s` seconds cut those still there."""
-        for server in self._servers:
-            server.close()
+        self.stop_accepting()
         around = self._around
         for guest in list(around.guests):
             guest.close(1012, "service restart")
@@ -96,6 +100,11 @@ class WebSocketDoor:
             cut.cancel()
         self._servers.clear()
         log.info("door_closed", extra={"category": "system"})
+
+    def stop_accepting(self) -> None:
+        """Take in nobody else; the links that there are go on."""
+        for server in self._servers:
+            server.close()
 
     def _cut_all(self) -> None:
         for guest in list(self._around.guests):
