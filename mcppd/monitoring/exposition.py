@@ -1,7 +1,7 @@
 """Metrics to text, format 0.0.4 of Prometheus.
 
-prometheus-client's own `generate_latest` takes five times as long, and the event loop waits for it: a gateway with a
-hundred connectors would answer nobody for a good part of a second at every scrape. A test holds the two to the same
+prometheus-client's own `generate_latest` takes three times as long, and the event loop waits for it: a gateway with
+hundreds of connectors would answer nobody for a good part of a second at every scrape. A test holds the two to the same
 bytes.
 """
 

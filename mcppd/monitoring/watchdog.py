@@ -134,9 +134,12 @@ def watchdog_interval() -> float | None:
 
 
 def _notifier() -> sdnotify.SystemdNotifier | None:
-    if not os.environ.get("NOTIFY_SOCKET"):
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
         return None
     try:
+        if not address.startswith("@"):
+            os.stat(address)  # first: sdnotify leaves its socket open where it cannot connect
         notifier = sdnotify.SystemdNotifier(debug=True)
     except OSError as error:
         log.warning("systemd_not_reached", extra={"reason": str(error)})

@@ -1,218 +1,20 @@
-"""Metrics: every family with its samples, bounded labels, and a document that tells the truth."""
+"""Metrics: every family has the right samples, and nothing can make them grow."""
 
-import re
-import shutil
-import subprocess
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+import logging
+from datetime import timedelta
 
 import pytest
-from prometheus_client import generate_latest
-from prometheus_client.parser import text_string_to_metric_families
+from ocpp.v16.enums import ChargePointErrorCode
 
-from mcppd.core.bus import Bus
-from mcppd.core.counters import Counters
-from mcppd.model.charge_points import BootIdentity, ConnectorRef, ConnectorStatus, Registration
+from mcppd.model.charge_points import ConnectorStatus
 from mcppd.model.events import TransactionRecovered, TransactionStopped
-from mcppd.model.meter_values import EnergyRegister
 from mcppd.model.settings import LogSettings
-from mcppd.model.statistics import SECONDS, SIZES, Histogram
-from mcppd.model.transactions import ClosedTransaction, OpenTransaction, Recovery, StopMatch
-from mcppd.model.views import ChargePointView, ConnectorView
+from mcppd.model.transactions import Recovery, StopMatch
 from mcppd.monitoring import logs
-from mcppd.monitoring.loop_lag import LoopLag
-from mcppd.monitoring.metrics import Metrics
 from mcppd.monitoring.metrics_process import resident_bytes, written_bytes
 from mcppd.monitoring.metrics_samples import MAX_KEYS, bounded
-from mcppd.monitoring.metrics_table import FAMILIES
 from tests.equipment.clock import FakeClock
-
-DOCUMENT = Path(logs.__file__).with_name("METRICS.md")
-NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
-
-
-def connector(number: int = 1, **changes: Any) -> ConnectorView:
-    view = ConnectorView(
-        connector=ConnectorRef.of_number(number),
-        status=ConnectorStatus.AVAILABLE,
-        error_code="NoError",
-        info=None,
-        since=NOW,
-        transaction=None,
-        plugged_in_at=None,
-        served=False,
-        reserved_for=None,
-        power_w=0.0,
-        current_a={},
-        voltage_v={},
-        state_of_charge_percent=None,
-        energy_total_wh=0,
-        transactions=0,
-        status_changes=0,
-    )
-    return replace(view, **changes)
-
-
-def charge_point(identity: str = "CP1", *connectors: ConnectorView, **changes: Any) -> ChargePointView:
-    view = ChargePointView(
-        identity=identity,
-        registration=Registration.ACCEPTED,
-        boot=BootIdentity(),
-        protocol="ocpp1.6",
-        connected=False,
-        ready=False,
-        generation=0,
-        remote_address=None,
-        connected_since=None,
-        last_seen_at=None,
-        last_boot_at=None,
-        last_connect_at=None,
-        last_disconnect_at=None,
-        last_heartbeat_at=None,
-        boots=0,
-        reconnects=0,
-        clock_skew_s=None,
-        connectors=connectors,
-    )
-    return replace(view, **changes)
-
-
-CHARGING = connector(
-    2,
-    status=ConnectorStatus.CHARGING,
-    error_code="GroundFailure",
-    transaction=OpenTransaction(
-        7, ConnectorRef(2), "TAG", NOW - timedelta(seconds=90), NOW, EnergyRegister(1000, NOW, 250), max_power_w=11500.0
-    ),
-    power_w=11000.0,
-    current_a={"L1": 16.0, "L2": 15.5},
-    voltage_v={"L1": 230.0, "total": 229.0, "L1-N": 231.0},
-    state_of_charge_percent=80.0,
-    energy_total_wh=1_234_567,
-    transactions=3,
-    status_changes=9,
-)
-
-
-class House:
-    """The sources of the metrics, standing still."""
-
-    def __init__(self, *views: ChargePointView) -> None:
-        self.clock = FakeClock(NOW)
-        self.all_views = list(views)
-        self.links = sum(view.connected for view in views)
-        self.counters = Counters()
-        self.storage = SimpleNamespace(
-            commits=3,
-            commit_seconds=Histogram(SECONDS),
-            batch_size=Histogram(SIZES),
-            rows=12,
-            failures=1,
-            database_bytes=4096,
-            wal_bytes=8192,
-            queue_depth=2,
-        )
-        self.bus = Bus()
-        self.lag = LoopLag(self.clock)
-        self.metrics = Metrics(self, self.counters, self.storage, self.bus, self.lag, self.clock)
-
-    def views(self) -> list[ChargePointView]:
-        return self.all_views
-
-    @property
-    def text(self) -> str:
-        return self.metrics.exposition().decode()
-
-    def value(self, series: str) -> float:
-        return next(float(line.rpartition(" ")[2]) for line in self.text.splitlines() if line.startswith(series + " "))
-
-    def has(self, series: str) -> bool:
-        return any(line.startswith(series) for line in self.text.splitlines())
-
-
-def busy() -> House:
-    """A house in which every family has samples."""
-    first = charge_point(
-        'CP "1"\\ü\n',
-        connector(0),
-        connector(1),
-        CHARGING,
-        connected=True,
-        connected_since=NOW - timedelta(seconds=61),
-        last_seen_at=NOW,
-        boots=2,
-        reconnects=5,
-        clock_skew_s=-1.5,
-    )
-    house = House(first, charge_point("CP2"))
-    house.counters.messages["in", "call", "Heartbeat"] = 7
-    house.counters.handling_s["Heartbeat"].observe(0.003)
-    house.counters.call_s["Reset"].observe(1.5)
-    house.counters.errors["stray"] += 1
-    house.counters.violations["MeterValues"] += 1
-    house.counters.repairs["coerced"] += 1
-    house.counters.events["StatusReported"] += 1
-    house.counters.plugin_failures["webhook"] += 1
-    house.storage.commit_seconds.observe(0.02)
-    house.storage.batch_size.observe(4)
-    house.bus.subscribe("auto_start", 5)
-    return house
-
-
-class TestDocument:
-    def rows(self) -> list[tuple[str, ...]]:
-        rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.*?) \|$", DOCUMENT.read_text(), re.MULTILINE)
-        return [(name, kind, labels.replace("`", ""), meaning) for name, kind, labels, meaning in rows]
-
-    def test_it_has_every_metric_with_type_labels_and_meaning_and_no_other(self) -> None:
-        assert self.rows() == [(one.name, one.type, ", ".join(one.labels), one.help) for one in FAMILIES]
-
-    def test_every_row_of_it_is_read(self) -> None:
-        assert len(self.rows()) == sum(line.startswith("| `") for line in DOCUMENT.read_text().splitlines())
-
-    def test_the_registry_has_what_the_document_has_even_of_an_empty_house(self) -> None:
-        for house in (House(), busy()):
-            collected = list(house.metrics.registry.collect())
-            names = [one.name + "_total" * (one.type == "counter") for one in collected]
-            assert sorted(names) == sorted(one.name for one in FAMILIES)
-            assert len(set(names)) == len(names)
-
-    def test_every_metric_has_samples_with_the_labels_of_the_document(self) -> None:
-        families = {family.name: family for family in FAMILIES}
-        for metric in busy().metrics.registry.collect():
-            family = families[metric.name + "_total" * (metric.type == "counter")]
-            assert metric.type == family.type
-            assert metric.samples or family.name == "mcppd_process_write_bytes_total"
-            for sample in metric.samples:
-                assert set(sample.labels) - {"le"} == set(family.labels), family.name
-
-
-class TestExposition:
-    @pytest.mark.parametrize("house", [House(), busy()], ids=["empty", "busy"])
-    def test_it_is_what_the_library_writes(self, house: House) -> None:
-        collected = list(house.metrics.collect())
-        house.metrics.collect = lambda: iter(collected)  # type: ignore[method-assign]
-        assert house.metrics.exposition() == generate_latest(house.metrics.registry)
-
-    def test_promtool_finds_nothing_to_say(self) -> None:
-        promtool = shutil.which("promtool")
-        assert promtool is not None, "promtool is needed: apt-get install prometheus"
-        for house in (House(), busy()):
-            checked = subprocess.run(
-                [promtool, "check", "metrics"], input=house.metrics.exposition(), capture_output=True, check=False
-            )
-            assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
-
-    def test_a_parser_reads_back_what_was_meant(self) -> None:
-        families = {family.name: family for family in text_string_to_metric_families(busy().text)}
-        (sample,) = [one for one in families["mcppd_charge_point_boots"].samples if one.value == 2]
-        assert sample.labels == {"charge_point": 'CP "1"\\ü\n'}
-
-    def test_an_identity_that_is_no_unicode_does_no_harm(self) -> None:
-        assert House(charge_point("CP\udc80")).has(r'mcppd_charge_point_connected{charge_point="CP\\udc80"} 0.0')
+from tests.equipment.measured_house import CHARGING, NOW, House, busy, charge_point, connector, ended
 
 
 class TestTheDaemon:
@@ -237,14 +39,14 @@ class TestTheDaemon:
         assert house.value("mcppd_loop_lag_seconds") == 3
         house.lag.stop()
 
-    def test_bytes_written_are_the_kernels_count(self, tmp_path: Path) -> None:
+    def test_memory_and_bytes_written_are_the_kernels_count(self) -> None:
         assert resident_bytes() > 1e6
-        before = written_bytes()
-        assert before is None or before >= 0
+        with open("/proc/self/io") as io:
+            told = next(line for line in io if line.startswith("write_bytes: "))
+        assert written_bytes() == int(told.split()[1])
+        assert House().value("mcppd_process_write_bytes_total") == int(told.split()[1])
 
     def test_the_logs_losses_are_shown(self) -> None:
-        import logging
-
         handler = logs.JsonLines(None, FakeClock(), LogSettings().rate)  # type: ignore[arg-type]
         handler.lost, handler.rate.suppressed = 3, 4
         logging.getLogger().addHandler(handler)
@@ -357,8 +159,6 @@ class TestConnectors:
         assert series == {one: float(one is status) for one in ConnectorStatus}
 
     def test_error_codes_are_those_of_the_specification_or_other(self) -> None:
-        from ocpp.v16.enums import ChargePointErrorCode
-
         for code in (*(one.value for one in ChargePointErrorCode), "VendorSays: \U0001f525"):
             house = House(charge_point("CP1", connector(2, error_code=code)))
             shown = code if code.isalnum() else "other"
@@ -393,11 +193,6 @@ class TestBounds:
         assert house.text.count("mcppd_messages_total{") == MAX_KEYS + 1
         assert house.text.count("mcppd_message_handling_seconds_count{") == MAX_KEYS
         assert house.text.count("mcppd_errors_total{") == MAX_KEYS + 1
-
-
-def ended(**changes: Any) -> ClosedTransaction:
-    closed = ClosedTransaction(7, ConnectorRef(1), "TAG", NOW - timedelta(minutes=10), NOW, 0, 1500, 1500, "Local")
-    return replace(closed, **changes)
 
 
 class TestTransactionsThatEnded:
