@@ -100,6 +100,11 @@ class TestBodies:
         assert answer.status == 413
         assert answer.error["kind"] == "BodyTooLarge"
 
+    async def test_that_is_announced_too_large_is_refused_before_it_comes(self, site):
+        reader, writer = await site.raw(control=True)
+        writer.write(f"POST {RESET} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n".encode())
+        assert b" 413 " in await asyncio.wait_for(reader.readline(), 5)
+
     async def test_without_a_length_the_limit_holds_too(self, site):
         reader, writer = await site.raw(control=True)
         writer.write(f"POST {RESET} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())

@@ -145,6 +145,7 @@ class TestStream:
             while site.door._api.events.listeners:
                 site.bus.publish([ready("C" * 100_000)] * 20)
                 await asyncio.sleep(0.005)
+        await until(lambda: not site.door._connections())
 
 
 class TestResume:

@@ -307,8 +307,8 @@ class TestProgram:
         assert "offline" in (await run(site, "--help")).out.split("exit codes:")[1]
 
     async def test_a_reader_who_has_seen_enough_is_no_error(self, site):
-        for number in range(500):
-            site.add(f"CP{number:04}", connector(1))
+        for number in range(3000):
+            site.add(f"CP{number:04}", *[connector(1)] * 3)
         process = await asyncio.create_subprocess_shell(
             f"{sys.executable} -m mcppd.cli --socket {site.socket} list | head -n 1",
             stdout=asyncio.subprocess.PIPE,

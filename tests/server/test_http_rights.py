@@ -58,6 +58,7 @@ class TestToken:
         assert site.operations.sent == [("CP1", "Reset", {"type": "Soft"}, "http:127.0.0.1", 0.0)]
 
     async def test_a_changed_file_counts_at_once(self, site, tmp_path):
+        assert (await site.ask("POST", RESET, {}, headers=bearer(TOKEN))).status == 200
         (tmp_path / "token").write_text("another-token-than-before\n")
         assert (await site.ask("POST", RESET, {}, headers=bearer(TOKEN))).status == 401
         assert (await site.ask("POST", RESET, {}, headers=bearer("another-token-than-before"))).status == 200

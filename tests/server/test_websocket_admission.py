@@ -172,6 +172,8 @@ class TestTurnedAway:
             assert ("WWW-Authenticate" in refused.value.headers) is (status == 401)
             assert door.statistics.refused == {status: 1}
             assert door.inner.links == []
+            await settle(100)
+            assert door.statistics.connections == 0, "the peer hung up, and nobody noticed"
         (record,) = [record for record in caplog.records if record.message == "handshake_refused"]
         assert record.levelno == logging.INFO
         assert (record.charge_point, record.status, record.reason) == ("CP1", status, "because")  # type: ignore[attr-defined]
@@ -275,6 +277,18 @@ class TestHandshakeTimeout:
             decide.go.set()
             assert "hung up" in await (await door.inner.link()).ends()
             assert door.statistics.connections == 0
+
+    async def test_a_decision_that_is_pending_when_the_door_closes_is_dropped(self) -> None:
+        decide = Hesitating()
+        async with open_door(InnerSide(decide)) as door:
+            peer = await RawPeer.dial(door.port)
+            await peer.sends(request("/CP1"))
+            await in_time(decide.asked.wait())
+            await in_time(door.door.close(5.0))
+            assert await peer.ended()
+            await settle()
+            assert decide.cancelled
+            await peer.hangs_up()
 
     async def test_too_many_unfinished_ones_cost_the_oldest_its_place(self) -> None:
         async with open_door(max_charge_points=1) as door:

@@ -6,7 +6,9 @@ import logging
 import os
 
 import pytest
+from websockets.frames import Frame
 
+from mcppd.server.ws_connection import SLICE
 from tests.equipment.charge_point import ChargePoint
 from tests.equipment.clock import settle
 from tests.equipment.open_door import InnerLink, InnerSide, RawPeer, frame, in_time, open_door, request, text
@@ -127,6 +129,7 @@ class TestReading:
             assert [await link.hears() for _ in range(3)] == ["0", "1", "2"]
             await settle(100)
             assert link.heard.empty()
+            assert sum(isinstance(thing, Frame) for thing in gc.get_objects()) < SLICE // 6
             link.transport.resume_reading()
             assert [await link.hears() for _ in range(3, 5000)] == [str(n) for n in range(3, 5000)]
             await peer.hangs_up()
@@ -142,12 +145,16 @@ class TestReading:
                 assert deep == 0
                 deep += 1
                 link.transport.pause_reading()
-                link.transport.resume_reading()
+                if heard != "0":
+                    link.transport.resume_reading()
                 deep -= 1
 
             link.react = react
             await peer.sends(b"".join(text(str(n)) for n in range(200)))
-            assert [await link.hears() for _ in range(200)] == [str(n) for n in range(200)]
+            assert await link.hears() == "0"
+            await settle()
+            link.transport.resume_reading()
+            assert [await link.hears() for _ in range(1, 200)] == [str(n) for n in range(1, 200)]
             await peer.hangs_up()
 
     async def test_takes_no_more_than_a_little_while_paused(self) -> None:
@@ -331,6 +338,7 @@ class TestThrift:
                 await link.ends()
                 door.inner.links.clear()
                 door.inner.candidates.clear()
+                assert door.clock.pending == 0
                 await door.clock.advance(30)  # the fake clock keeps what was cancelled until its time
 
             await once(0)
@@ -343,6 +351,33 @@ class TestThrift:
             assert len(asyncio.all_tasks()) == tasks
             assert door.clock.pending == 0
             assert door.statistics.connections == 0
+
+    async def test_what_a_link_held_goes_with_it_and_waits_for_no_collector(self) -> None:
+        async with open_door() as door:
+            gc.collect()
+            gc.disable()
+            try:
+                peer = await door.peer()
+                link = await door.inner.link()
+                link.transport.close(1000, "")
+                await peer.reads_close()
+                await peer.hangs_up()
+                await link.ends()
+                door.inner.links.clear()
+                link.react = lambda text: None  # else it refers to itself
+                del link
+                await door.clock.advance(30)
+                assert _connections() == 0
+            finally:
+                gc.enable()
+
+    async def test_what_is_said_is_not_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.DEBUG)
+        async with open_door() as door, ChargePoint.connect(door.port, "CP1", auth=("CP1", "hush")) as cp:
+            await cp.sends_text("quiet")
+            await (await door.inner.link()).hears()
+        said = [record.getMessage() for record in caplog.records if record.name.startswith("mcppd")]
+        assert said == ["door_opened", "door_closed"]
 
     async def test_an_idle_link_has_no_task_and_one_timer(self) -> None:
         async with open_door() as door:

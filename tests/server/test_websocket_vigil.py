@@ -198,6 +198,17 @@ class TestPeerThatTakesNothing:
             assert await link.ends() == "took nothing of what was sent to it for 10 s"
             await peer.breaks_off()
 
+    async def test_is_cut_for_little_more_than_the_kernel_takes(self) -> None:
+        async with open_door(send_timeout=10.0) as door:
+            peer = await self.deaf(door)
+            link = await door.inner.link()
+            for _ in range(2):
+                link.transport.send("x" * 20_000)
+            await settle(100)
+            await door.clock.advance(12.6)
+            assert "took nothing" in await link.ends()
+            await peer.breaks_off()
+
     async def test_is_not_read_from_either(self) -> None:
         async with open_door() as door:
             peer = await self.deaf(door)
