@@ -67,7 +67,9 @@ def read(head: bytes, remote_address: str, log: Logger) -> Opening | Refusal:
         return Refusal(431, f"more than {MAX_HEADERS} headers, or one longer than {MAX_LINE} bytes")
     parser = ServerProtocol(logger=log)
     parser.receive_data(head)
-    match parser.events_received():
+    found = parser.events_received()
+    parser.parser.close()  # its frame refers back to the parser: memory goes at once without the cycle
+    match found:
         case [Request() as request]:
             return _judge(request, remote_address)
         case _:

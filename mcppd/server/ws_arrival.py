@@ -10,6 +10,7 @@ Rules.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, cast
 
@@ -43,7 +44,8 @@ class Arrival(asyncio.Protocol):
         self._phase = Phase.OPENING
         self._head = bytearray()
         self._decision: asyncio.Task[None] | None = None
-        self._timer: Timer = around.clock.call_later(around.settings.handshake_timeout, self._too_late)
+        self._timer: Timer | None = None
+        self._arm(around.settings.handshake_timeout, self._too_late)
         self._identity = ""
         self._remote_address = ""
 
@@ -68,7 +70,7 @@ class Arrival(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._phase = Phase.DONE
-        self._timer.cancel()
+        self._disarm()
         if self._decision is not None:
             self._decision.cancel()
         self._around.left(self)
@@ -134,7 +136,7 @@ class Arrival(asyncio.Protocol):
         """Complete the handshake; without an admission, without a subprotocol and without a link."""
         around, transport = self._around, self._transport
         self._phase = Phase.DONE
-        self._timer.cancel()
+        self._disarm()
         connection = Connection(around, transport, self._identity, self._remote_address)
         around.let_in(self, connection)
         transport.set_protocol(connection)
@@ -146,13 +148,21 @@ class Arrival(asyncio.Protocol):
         self._count(refusal.status, refusal.reason)
         self._phase = Phase.DONE
         self._head.clear()
-        self._timer.cancel()
-        self._timer = self._around.clock.call_later(LINGER_S, self._transport.abort)
+        self._arm(LINGER_S, self._transport.abort)
         answer = handshake.farewell(refusal)
         self._around.statistics.bytes_out += len(answer)
         self._transport.resume_reading()  # to see the peer's end of it
         self._transport.write(answer)
         write_eof(self._transport)
+
+    def _arm(self, delay_s: float, then: Callable[[], object]) -> None:
+        self._disarm()
+        self._timer = self._around.clock.call_later(delay_s, then)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _too_late(self) -> None:
         if self._phase is Phase.OPENING:

@@ -128,7 +128,7 @@ class Connection(asyncio.Protocol):
             self._update_reading()
 
     def resume_writing(self) -> None:
-        self._vigil.flow(self._around.clock.monotonic())
+        self._vigil.flow()
         self._update_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -136,6 +136,7 @@ class Connection(asyncio.Protocol):
         self._phase = Phase.GONE
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         for heard in self._probes:
             _resolve(heard, False)
         self._protocol.parser.close()  # its frame refers back to the protocol: memory goes at once without the cycle

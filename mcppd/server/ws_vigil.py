@@ -61,10 +61,9 @@ class Vigil:
         self._stalled_at, self._taken = now, taken
         return self.send_timeout_s / LOOKS
 
-    def flow(self, now: float) -> None:
-        """What was waiting to be sent is taken; the silence while it waited was ours."""
+    def flow(self) -> None:
+        """What was waiting to be sent is taken."""
         self._stalled_at = None
-        self.heard_at = now
 
     def look(self, now: float, *, dead_after_s: float, listening: bool, taken: int) -> Wait | Ping | Cut:
         """What to do now. `dead_after_s` is the silence that ends a link, in seconds."""
