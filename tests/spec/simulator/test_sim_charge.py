@@ -83,6 +83,14 @@ class TestRemoteStart:
             answer = await central.asks("RemoteStartTransaction", connectorId=1, idTag="TAG")
             assert answer == {"status": "Rejected"}
 
+    async def test_second_start_that_was_promised_meanwhile_starts_nothing(self, central):
+        async with plugged_into(central) as (station, _):
+            station.plug(1)
+            station.connectors[1].start("TAG")
+            station.connectors[1].start("OTHER")
+            await settle()
+            assert [start["idTag"] for start in central.calls("StartTransaction")] == ["TAG"]
+
     async def test_start_while_finishing_is_rejected(self, central):
         async with plugged_into(central) as (station, _):
             station.plug(1)
@@ -327,6 +335,46 @@ class TestOffline:
             station.unplug(1)
             await settle()
             assert central.calls("StopTransaction")[0]["transactionId"] == 0
+
+    async def test_reconnect_ends_the_wait_for_the_next_attempt(self, central, clock):
+        central.answers["StartTransaction"] = "InternalError"
+        async with plugged_into(central) as (station, _):
+            station.plug(1)
+            await station.present_tag("TAG")
+            await settle()
+            central.socket.end("gone")
+            await clock.advance(2)
+            assert len(central.calls("StartTransaction")) == 2
+
+    async def test_second_transaction_is_not_stopped_for_the_invalid_tag_of_the_first(self, central, clock):
+        answers = iter(("Invalid", "Accepted"))
+        central.answers["StartTransaction"] = lambda _: {"transactionId": 5, "idTagInfo": {"status": next(answers)}}
+        async with plugged_into(central) as (station, _):
+            await station.lose_network(60)
+            for _ in range(2):
+                station.unplug(1)
+                station.plug(1)
+                await station.present_tag("TAG")
+            await clock.advance(61)
+            assert [stop["reason"] for stop in central.calls("StopTransaction")] == ["EVDisconnected"]
+            assert station.connectors[1].transaction is not None
+
+    async def test_messages_after_a_reconnect_are_sent_once(self, central, clock):
+        async with plugged_into(central) as (station, _):
+            for _ in range(3):
+                central.socket.end("gone")
+                await clock.advance(2)
+            central.forget()
+            station.plug(1)
+            await settle()
+            await station.present_tag("TAG")
+            await settle()
+            assert central.said == [
+                "StatusNotification(1 Preparing)",
+                "Authorize",
+                "StartTransaction",
+                "StatusNotification(1 Charging)",
+            ]
 
     async def test_other_messages_pass_one_that_waits_for_its_retry_but_its_own_kind_does_not(self, central, clock):
         central.answers["StartTransaction"] = "InternalError"

@@ -171,6 +171,33 @@ class TestReset:
             await clock.advance(3)
             assert len(central.calls("BootNotification")) == 2
 
+    async def test_transaction_begun_while_a_soft_reset_waits_is_ended_too(self, central, clock):
+        async with plugged_into(central, connectors=2) as (station, _):
+            central.answers["StopTransaction"] = SILENCE
+            station.plug(1)
+            station.plug(2)
+            await central.asks("RemoteStartTransaction", connectorId=1, idTag="TAG")
+            await central.asks("Reset", type="Soft")
+            assert await central.asks("RemoteStartTransaction", connectorId=2, idTag="TAG") == {"status": "Accepted"}
+            central.answers["StopTransaction"] = {}
+            await clock.advance(20)
+            assert {stop["reason"] for stop in central.calls("StopTransaction")} == {"SoftReset"}
+            assert all(connector.transaction is None for connector in station.connectors.values())
+            assert (
+                len(central.calls("StartTransaction")) == len({str(s) for s in central.calls("StopTransaction")}) == 2
+            )
+
+    async def test_charge_after_it_begins_at_the_foot_of_the_ramp(self, central, clock):
+        async with plugged_into(central) as (station, _):
+            station.plug(1)
+            await station.present_tag("TAG")
+            await clock.advance(100)
+            await central.asks("Reset", type="Hard")
+            await clock.advance(3)
+            await station.present_tag("TAG")
+            assert station.connectors[1].transaction is not None
+            assert station.connectors[1].power_w == 0
+
     async def test_soft_reset_does_not_wait_for_an_answer_for_ever(self, central, clock):
         async with plugged_into(central) as (station, _):
             central.answers["StopTransaction"] = SILENCE

@@ -316,6 +316,17 @@ class TestInFlight:
                 await settle()
             assert (await station.speech.ask(call.Heartbeat())).current_time == NOW
 
+    async def test_result_with_another_id_is_not_taken_for_the_answer(self, central):
+        central.answers["Heartbeat"] = SILENCE
+        async with plugged_into(central) as (station, _):
+            beating = asyncio.create_task(station.speech.ask(call.Heartbeat()))
+            await settle()
+            central.socket.deliver(json.dumps([3, "another", {"currentTime": NOW}]))
+            await settle()
+            assert not beating.done()
+            assert station.speech.statistics.strays == 1
+        await asyncio.gather(beating, return_exceptions=True)
+
     async def test_call_error_is_raised_with_its_code(self, central):
         central.answers["Heartbeat"] = "FormationViolation"
         async with plugged_into(central) as (station, _):
