@@ -290,6 +290,20 @@ class TestHandshakeTimeout:
             assert decide.cancelled
             await peer.hangs_up()
 
+    async def test_a_decision_that_comes_as_the_connection_is_cut_opens_no_link(self) -> None:
+        decide = Hesitating()
+        async with open_door(InnerSide(decide)) as door:
+            peer = await RawPeer.dial(door.port)
+            await peer.sends(request("/CP1"))
+            await in_time(decide.asked.wait())
+            (arrival,) = door.door._around.guests
+            decide.go.set()
+            arrival.abort()
+            assert await peer.ended()
+            await settle()
+            assert door.inner.links == []
+            await peer.hangs_up()
+
     async def test_too_many_unfinished_ones_cost_the_oldest_its_place(self) -> None:
         async with open_door(max_charge_points=1) as door:
             idle = [await RawPeer.dial(door.port) for _ in range(18)]
