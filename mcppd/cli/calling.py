@@ -30,9 +30,23 @@ def add(grammar: Grammar) -> None:
 
 
 def call(args: argparse.Namespace) -> int:
-    answer = args.client.command(args.id, args.action, _body(args.body), args.wait)
+    try:
+        answer = args.client.command(args.id, args.action, _body(args.body), args.wait)
+    except Failure as failure:
+        raise _with_suggestion(args.action, failure) from failure
     print(display.as_json({"result": answer} if args.json else answer))
     return exit_of(answer)
+
+
+def _with_suggestion(action: str, failure: Failure) -> Failure:
+    from difflib import get_close_matches
+
+    known = {str(name).lower(): str(name) for name in failure.error.get("known") or ()}
+    close = get_close_matches(action.lower(), known, 1)
+    if not close:
+        return failure
+    message = f"no action {action!r} can be sent; did you mean {known[close[0]]}?"
+    return Failure(failure.code, message, failure.error)
 
 
 def _body(text: str) -> Any:

@@ -86,17 +86,21 @@ def local(at: str | None, form: str = "%Y-%m-%d %H:%M") -> str | None:
 
 def humane(key: str, value: Any) -> str:
     """A value of the API by the unit that its key names."""
+    if isinstance(value, dict) and "name" in value:
+        return f"{value['name']} {value.get('state', '')}".strip()
     if isinstance(value, dict):
         return ", ".join(f"{humane(name, item)} {_words(name)}" for name, item in value.items())
     if isinstance(value, list):
         return ", ".join(humane(key, item) for item in value) or "none"
     if value is None or isinstance(value, bool):
         return {None: NOTHING, True: "yes", False: "no"}[value]
+    if key == "clock_skew_s":
+        return f"{value:+.1f} s"
     if isinstance(value, int | float):
         for suffix, show in (("_wh", energy), ("_w", power), ("_s", duration), ("_bytes", size)):
             if key.endswith(suffix):
                 return show(value) or NOTHING
-    if isinstance(value, str) and key.endswith("_at"):
+    if isinstance(value, str) and key.endswith(("_at", "_since")):
         return ago(value) or NOTHING
     return str(value)
 

@@ -55,7 +55,7 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     "CertificateRequested": lambda event: "asks for a certificate; the request is kept",
     "ChargePointBooted": _booted,
     "ChargePointConnected": lambda event: (
-        f"connected from {event['remote_address']} with OCPP {event['protocol']}"
+        f"connected from {event['remote_address']} with {event['protocol']}"
         + (", replacing its old link" if event["replaced"] else "")
     ),
     "ChargePointDisconnected": lambda event: (

@@ -228,6 +228,7 @@ class TestExitCodes:
     async def test_a_name_that_is_nearly_right_is_suggested(self, site):
         assert "did you mean CP1?" in (await run(site, "show", "cp1")).err
         assert "did you mean CP1?" in (await run(site, "start", "cp1:1")).err
+        assert "did you mean Reset?" in (await run(site, "call", "CP1", "resett")).err
 
     async def test_5_is_for_a_daemon_that_is_not_there_and_says_where_it_was_looked_for(self, site, tmp_path):
         ran = await run(site, "status", "--socket", str(tmp_path / "nowhere.sock"))

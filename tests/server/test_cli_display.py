@@ -86,6 +86,8 @@ class TestUnits:
             ("wal_bytes", 2048, "2.0 KiB"),
             ("database_bytes", 5 << 30, "5.0 GiB"),
             ("boots", 3, "3"),
+            ("clock_skew_s", -12.34, "-12.3 s"),
+            ("plugin", [{"name": "auto_start", "state": "running", "failures": 0}], "auto_start running"),
             ("ok", True, "yes"),
             ("nothing", None, "-"),
             ("plugins", ["a", "b"], "a, b"),
