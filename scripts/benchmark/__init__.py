@@ -1,0 +1,1 @@
+"""The benchmark: what `scripts/bench` runs. The table of scenarios is in `scenarios.py`."""
