@@ -65,6 +65,7 @@ class Daemon:
         self.config_file = folder / "mcppd.yaml"
         self.config_file.write_text(config)
         self.data = folder / "data"
+        self.data.mkdir()
         self.database = self.data / "mcppd.db"
         self._sockets = Path(tempfile.mkdtemp(prefix="mcppd-"))  # the path of a socket must be short
         self.control_socket = self._sockets / "control.sock"

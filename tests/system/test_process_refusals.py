@@ -56,7 +56,7 @@ class TestConfiguration:
             f"{where}:6: storage.comit_interval:",
             f"{where}:8: log.level: must be",
         )
-        assert not daemon.data.exists()
+        assert list(daemon.data.iterdir()) == []
         assert not daemon.control_socket.exists()
 
     def test_flags_and_the_environment_are_held_to_the_same(self, daemon):
@@ -78,7 +78,7 @@ class TestConfiguration:
         code, output = daemon.refuses_to_start()
         assert code == 0, output
         assert output.strip()
-        assert not daemon.data.exists()
+        assert list(daemon.data.iterdir()) == []
 
     def test_an_unknown_flag_is_a_usage_error(self, daemon):
         daemon.arguments.append("--chekc")
@@ -111,7 +111,6 @@ class TestDatabase:
 
     @pytest.mark.parametrize("content", [b"this is no database\n" * 500, b"SQLite format 3\0" + bytes(range(256)) * 40])
     def test_a_file_that_is_no_database_is_refused_and_stays_as_it_is(self, daemon, content):
-        daemon.data.mkdir()
         daemon.database.write_bytes(content)
         code, output = daemon.refuses_to_start()
         assert code == EX_CONFIG
@@ -161,6 +160,7 @@ class TestDatabase:
         assert daemon.terminate() == 0
 
     def test_a_file_in_the_way_of_the_directory_is_said_by_name(self, daemon):
+        daemon.data.rmdir()
         daemon.data.write_text("in the way")
         code, output = daemon.refuses_to_start()
         assert code != 0
