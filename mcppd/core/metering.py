@@ -10,7 +10,7 @@ Rules.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mcppd.core.charge_point import ChargePoint
@@ -65,58 +65,41 @@ def take(charge_point: ChargePoint, connector: Connector, request: MeterValues, 
     transaction = _transaction(charge_point, connector, request, values, received_at)
     transaction_id = transaction.id if transaction is not None else request.transaction_id
     register = transaction.register if transaction is not None else None
-    readings, suspect, peak = [], False, 0.0
+    readings: list[Reading] = []
     for value in values:
-        at, quality = settle(value.at, received_at)
-        measured = measure(value)
-        energy_wh, doubtful = None, False
-        if register is not None and measured.energy_wh is not None:
-            advanced = register.advance(measured.energy_wh, at)
-            doubtful = advanced is None
+        reading = _reading(value, connector.ref, received_at)
+        if register is not None and reading.register_wh is not None:
+            advanced = register.advance(reading.register_wh, reading.at)
             register = advanced or register
-            energy_wh = None if doubtful else register.energy_wh
-        readings.append(
-            Reading(
-                connector=connector.ref,
-                transaction_id=transaction_id,
-                at=at,
-                quality=quality,
-                received_at=received_at,
-                samples=value.samples,
-                register_wh=measured.energy_wh,
-                energy_wh=energy_wh,
-                power_w=measured.power_w,
-                suspect=doubtful,
-            )
-        )
-        suspect = suspect or doubtful
-        peak = max(peak, measured.power_w or 0.0)
+            energy_wh = None if advanced is None else advanced.energy_wh
+            reading = replace(reading, energy_wh=energy_wh, suspect=advanced is None)
+        readings.append(replace(reading, transaction_id=transaction_id))
     ended = request.transaction_id is not None and transaction is None
     live = None if ended else _live(values, received_at)
-    return Metering(tuple(readings), transaction, register, live, suspect, peak)
+    suspect = any(reading.suspect for reading in readings)
+    peak_power_w = max((reading.power_w or 0.0 for reading in readings), default=0.0)
+    return Metering(tuple(readings), transaction, register, live, suspect, peak_power_w)
 
 
 def transaction_data(values: Sequence[MeterValue], ref: ConnectorRef, received_at: datetime) -> tuple[Reading, ...]:
     """The readings in a StopTransaction: stored with the transaction that it turns out to stop."""
-    readings = []
-    for value in merge_by_time(values):
-        at, quality = settle(value.at, received_at)
-        measured = measure(value)
-        readings.append(
-            Reading(
-                connector=ref,
-                transaction_id=None,
-                at=at,
-                quality=quality,
-                received_at=received_at,
-                samples=value.samples,
-                register_wh=measured.energy_wh,
-                energy_wh=None,
-                power_w=measured.power_w,
-                suspect=False,
-            )
-        )
-    return tuple(readings)
+    return tuple(_reading(value, ref, received_at) for value in merge_by_time(values))
+
+
+def _reading(value: MeterValue, ref: ConnectorRef, received_at: datetime) -> Reading:
+    """`value` as it is stored, before it is known which transaction's energy it tells."""
+    at, quality = settle(value.at, received_at)
+    measured = measure(value)
+    return Reading(
+        connector=ref,
+        transaction_id=None,
+        at=at,
+        quality=quality,
+        received_at=received_at,
+        samples=value.samples,
+        register_wh=measured.energy_wh,
+        power_w=measured.power_w,
+    )
 
 
 def _transaction(
