@@ -12,7 +12,7 @@ FLAT = Vehicle(ramp_s=0.0)
 """11 kW from the first second on."""
 
 
-def reset_config(**keys):
+def keys_set(**keys):
     return {"keys": {name: str(value) for name, value in keys.items()}}
 
 
@@ -106,7 +106,7 @@ class TestRemoteStart:
     @pytest.mark.parametrize(("status", "starts"), [("Accepted", 1), ("Blocked", 0)])
     async def test_remote_start_is_authorized_first_where_the_key_says_so(self, central, status, starts):
         central.answers["Authorize"] = {"idTagInfo": {"status": status}}
-        async with plugged_into(central, **reset_config(AuthorizeRemoteTxRequests="true")) as (station, _):
+        async with plugged_into(central, **keys_set(AuthorizeRemoteTxRequests="true")) as (station, _):
             station.plug(1)
             await central.asks("RemoteStartTransaction", connectorId=1, idTag="TAG")
             assert central.calls("Authorize") == [{"idTag": "TAG"}]
@@ -122,7 +122,7 @@ class TestRemoteStart:
 
     async def test_invalid_tag_charges_on_where_the_key_allows_it(self, central):
         central.answers["StartTransaction"] = {"transactionId": 9, "idTagInfo": {"status": "Invalid"}}
-        async with plugged_into(central, **reset_config(StopTransactionOnInvalidId="false")) as (station, _):
+        async with plugged_into(central, **keys_set(StopTransactionOnInvalidId="false")) as (station, _):
             station.plug(1)
             await central.asks("RemoteStartTransaction", connectorId=1, idTag="TAG")
             assert central.calls("StopTransaction") == []
@@ -157,7 +157,7 @@ class TestLocalStart:
 
     @pytest.mark.parametrize(("key", "started"), [("true", True), ("false", False)])
     async def test_offline_the_configuration_decides(self, central, key, started):
-        async with plugged_into(central, **reset_config(AllowOfflineTxForUnknownId=key)) as (station, _):
+        async with plugged_into(central, **keys_set(AllowOfflineTxForUnknownId=key)) as (station, _):
             central.socket.end("gone")
             await settle()
             station.plug(1)
@@ -184,7 +184,7 @@ class TestLocalStart:
 
 class TestMeterValues:
     async def test_samples_come_at_the_interval_with_all_that_is_measured(self, central, clock):
-        async with plugged_into(central, **reset_config(MeterValueSampleInterval=10)) as (station, _):
+        async with plugged_into(central, **keys_set(MeterValueSampleInterval=10)) as (station, _):
             station.plug(1, FLAT)
             await station.present_tag("TAG")
             await clock.advance(35)
@@ -221,7 +221,7 @@ class TestMeterValues:
             assert [stop["meterStop"] for stop in central.calls("StopTransaction")] == [11000, 22000]
 
     async def test_speed_makes_energy_flow_faster_but_power_stays(self, central, clock):
-        async with plugged_into(central, speed=60, **reset_config(MeterValueSampleInterval=60)) as (station, _):
+        async with plugged_into(central, speed=60, **keys_set(MeterValueSampleInterval=60)) as (station, _):
             station.plug(1, FLAT)
             await station.present_tag("TAG")
             await clock.advance(61)
@@ -232,7 +232,7 @@ class TestMeterValues:
             assert values["Power.Active.Import"] == "11000"
 
     async def test_full_battery_suspends_the_charge(self, central, clock):
-        async with plugged_into(central, **reset_config(MeterValueSampleInterval=60)) as (station, _):
+        async with plugged_into(central, **keys_set(MeterValueSampleInterval=60)) as (station, _):
             station.plug(1, Vehicle(state_of_charge=0.999, taper_from=0.9999, ramp_s=0.0))
             await station.present_tag("TAG")
             await clock.advance(180)
@@ -244,14 +244,14 @@ class TestMeterValues:
             assert values["SoC"] == "100.0"
 
     async def test_interval_of_zero_means_none(self, central, clock):
-        async with plugged_into(central, **reset_config(MeterValueSampleInterval=0)) as (station, _):
+        async with plugged_into(central, **keys_set(MeterValueSampleInterval=0)) as (station, _):
             station.plug(1)
             await station.present_tag("TAG")
             await clock.advance(200)
             assert central.calls("MeterValues") == []
 
     async def test_changed_interval_counts_at_once(self, central, clock):
-        async with plugged_into(central, **reset_config(MeterValueSampleInterval=0)) as (station, _):
+        async with plugged_into(central, **keys_set(MeterValueSampleInterval=0)) as (station, _):
             station.plug(1)
             await station.present_tag("TAG")
             await central.asks("ChangeConfiguration", key="MeterValueSampleInterval", value="5")
@@ -259,7 +259,7 @@ class TestMeterValues:
             assert len(central.calls("MeterValues")) == 1
 
     async def test_no_measurands_means_no_messages(self, central, clock):
-        async with plugged_into(central, **reset_config(MeterValuesSampledData="")) as (station, _):
+        async with plugged_into(central, **keys_set(MeterValuesSampledData="")) as (station, _):
             station.plug(1)
             await station.present_tag("TAG")
             await clock.advance(200)
@@ -268,7 +268,7 @@ class TestMeterValues:
 
 class TestOffline:
     async def test_whole_transaction_offline_is_told_in_order_after_the_reconnect(self, central, clock):
-        async with plugged_into(central, **reset_config(MeterValueSampleInterval=60)) as (station, _):
+        async with plugged_into(central, **keys_set(MeterValueSampleInterval=60)) as (station, _):
             await station.lose_network(300)
             await settle()
             central.forget()
@@ -322,9 +322,7 @@ class TestOffline:
 
     async def test_refused_message_is_repeated_with_a_growing_wait_and_then_given_up(self, central, clock):
         central.answers["StartTransaction"] = "InternalError"
-        keys = reset_config(
-            TransactionMessageAttempts=3, TransactionMessageRetryInterval=10, MeterValueSampleInterval=0
-        )
+        keys = keys_set(TransactionMessageAttempts=3, TransactionMessageRetryInterval=10, MeterValueSampleInterval=0)
         async with plugged_into(central, **keys) as (station, lines):
             station.plug(1)
             await station.present_tag("TAG")
@@ -404,7 +402,7 @@ class TestOffline:
             assert "answered StatusNotification with the error InternalError" in lines[-1]
 
     async def test_too_many_readings_push_out_the_oldest_readings_only(self, central, clock):
-        async with plugged_into(central, **reset_config(MeterValueSampleInterval=1)) as (station, _):
+        async with plugged_into(central, **keys_set(MeterValueSampleInterval=1)) as (station, _):
             await station.lose_network(2000)
             await settle()
             station.plug(1)
