@@ -82,6 +82,7 @@ class Daemon:
         self.log_file = folder / "mcppd.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.notifications: list[str] = []
+        self._heard = 0
         self._notify: socket.socket | None = None
         self._log_from = 0
 
@@ -113,6 +114,7 @@ class Daemon:
             self._notify.setblocking(False)
         self._log_from = self.log_file.stat().st_size if self.log_file.exists() else 0
         self.notifications.clear()
+        self._heard = 0
         environment = {**self.environment, "NOTIFY_SOCKET": str(self._sockets / "notify.sock")}
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
@@ -188,12 +190,15 @@ class Daemon:
         return self.wait_until(lambda: self.log_lines(**wanted), f"a log line with {wanted}")[0]
 
     def wait_for_notification(self, text: str) -> str:
-        """The next word to the service manager that contains `text`; those before it are kept in `notifications`."""
-        start = len(self.notifications)
+        """The next word to the service manager that begins with `text`, after the one that was waited for last."""
 
         def found() -> str | None:
             self._read_notifications()
-            return next((said for said in self.notifications[start:] if text in said), None)
+            for place, said in enumerate(self.notifications):
+                if place >= self._heard and said.startswith(text):
+                    self._heard = place + 1
+                    return said
+            return None
 
         return self.wait_until(found, f"the notification {text}")
 

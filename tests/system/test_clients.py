@@ -27,7 +27,7 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 def run_test_ocpp(daemon: Daemon, *arguments: str) -> subprocess.CompletedProcess[str]:
     where = f"ws://127.0.0.1:{daemon.ocpp_port}/ocpp"
-    return run([sys.executable, "-m", "test_ocpp", *arguments, where, "TEST OCPP 1"])
+    return run([sys.executable, "-m", "test_ocpp", *arguments, where, "ELSEWHERE-1"])
 
 
 def run_ocpp_rpc(daemon: Daemon, identity: str = "RPC 1") -> dict:
@@ -43,8 +43,8 @@ class TestTestOcpp:
         done = run_test_ocpp(daemon)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Accepted" in done.stdout
-        shown = daemon.api("charge-points/TEST%20OCPP%201")
-        assert (shown["id"], shown["vendor"] is not None) == ("TEST OCPP 1", True)
+        shown = daemon.api("charge-points/ELSEWHERE-1")
+        assert (shown["id"], shown["vendor"] is not None) == ("ELSEWHERE-1", True)
 
     def test_a_version_that_is_not_spoken_is_refused(self, daemon):
         done = run_test_ocpp(daemon, "--ocpp", "2.0.1")
@@ -79,7 +79,7 @@ class TestOcppRpc:
 
         labels = {"charge_point": "RPC 1", "connector": "1"}
         assert daemon.metric("mcppd_connector_transactions_total", **labels) == 1
-        assert daemon.metric("mcppd_connector_energy_watt_hours_total", **labels) == 500
+        assert daemon.metric("mcppd_connector_energy_wh_total", **labels) == 500
 
         shown = daemon.mcppctl("transactions", "--json")
         assert shown.returncode == 0, shown.stderr

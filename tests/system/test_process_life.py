@@ -31,8 +31,7 @@ class TestStart:
     def test_the_status_line_counts(self, daemon):
         daemon.wait_for_notification("STATUS=0 of 0 charge points connected")
 
-    def test_its_data_is_for_nobody_else(self, daemon):
-        assert daemon.database.stat().st_mode & 0o007 == 0
+    def test_the_control_socket_is_for_its_user_and_group(self, daemon):
         assert daemon.control_socket.stat().st_mode & 0o777 == 0o660
 
     def test_everything_it_writes_is_one_json_object_a_line(self, daemon):
@@ -115,15 +114,10 @@ class TestReload:
             assert "currentTime" in await cp.says("Heartbeat")
 
     def test_the_service_manager_is_told_when_it_begins_and_ends(self, daemon):
-        daemon.wait_for_notification("STATUS=")
-        daemon.notifications.clear()
         daemon.signal(signal.SIGHUP)
         daemon.wait_for_notification("RELOADING=1")
-        daemon.wait_until(lambda: daemon.log_lines(event="reloaded"), "the reload")
-        daemon.wait_until(
-            lambda: daemon._read_notifications() or "READY=1" in daemon.notifications, "READY=1 after the reload"
-        )
-        assert any(said.startswith("MONOTONIC_USEC=") for said in daemon.notifications)
+        daemon.wait_for_notification("MONOTONIC_USEC=")
+        daemon.wait_for_notification("READY=1")
 
     async def test_a_bad_file_changes_nothing_and_every_fault_is_said(self, daemon):
         daemon.config_file.write_text("ocpp:\n  heartbeat_interval: 2m\n  inbox: none\nlog: {level: loud}\n")
