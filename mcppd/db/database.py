@@ -16,6 +16,7 @@ from mcppd.db.connection import FATAL, connect, explain, leave_log_alone, requir
 from mcppd.db.instance import Directory
 from mcppd.db.migrations import Migration, known, migrate, refuse_newer, schema_of
 from mcppd.db.reader import Reader
+from mcppd.db.rows import only
 from mcppd.db.statistics import StorageStatistics
 from mcppd.db.writer import Writer
 from mcppd.model.errors import StorageError, StorageRefused
@@ -178,7 +179,7 @@ def _check(path: Path, vfs: str | None) -> None:
     db = connect(path, writable=True, vfs=vfs)
     leave_log_alone(db)
     try:
-        verdict = db.pragma("quick_check(1)")
+        verdict = only(db, "PRAGMA quick_check(1)")
     except FATAL as error:
         verdict = str(error)
     finally:

@@ -57,7 +57,10 @@ def schema_of(path: Path) -> int:
     Raises `StorageRefused` for a file that is no database of this program.
     """
     try:
-        header = path.open("rb").read(100) if path.exists() else b""
+        with path.open("rb") as file:  # closed before SQLite opens it: closing it later would drop SQLite's locks
+            header = file.read(100)
+    except FileNotFoundError:
+        return 0
     except OSError as error:
         raise StorageRefused(f"{path}: cannot be read ({error.strerror}); check owner and permissions") from error
     if not header:

@@ -65,6 +65,7 @@ class Writer:
         self._db, self._path = db, path
         self._interval_s = commit_interval_s
         self._waiting: deque[_Write] = deque()
+        self._batch: list[_Write] = []
         self._since = 0.0
         self._awake = False
         self._urgent = False
@@ -138,12 +139,12 @@ class Writer:
     def _run(self) -> None:
         try:
             self._serve()
-        except BaseException as error:
+        except Exception as error:
+            log.critical("the writer stopped on a fault of its own", exc_info=error)
             self.failure = StorageUnavailable(f"{self._path}: the writer stopped on a fault of its own: {error!r}")
-            lost = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            lost = self._batch + [self._waiting.popleft() for _ in range(len(self._waiting))]
             self._fail(lost, self.failure)
             self._hand_over(lost)
-            raise
 
     def _serve(self) -> None:
         while True:
@@ -158,10 +159,11 @@ class Writer:
             self._awake = True
             self._wait_for_company()
             self._urgent = False
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
+            self._batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
             self._urgent |= bool(self._waiting)  # what did not fit has waited long enough
-            self._commit(batch)
-            self._hand_over(batch)
+            self._commit(self._batch)
+            self._hand_over(self._batch)
+            self._batch = []
             self._checkpoint(4 * CHECKPOINT_BYTES)
 
     def _wait_for_company(self) -> None:
@@ -214,10 +216,7 @@ class Writer:
         if for_good:
             self.failure = error
         elif self.failure is None and self._db.in_transaction:
-            try:
-                self._db.execute("ROLLBACK")
-            except apsw.Error as worse:
-                self.failure = error = explain(worse, self._path)
+            self._db.execute("ROLLBACK")
         for write in batch:  # one each: a raised exception grows by the frames it passes
             write.error = StorageUnavailable(str(error))
 
