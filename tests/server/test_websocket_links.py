@@ -99,6 +99,7 @@ class TestMessages:
             frame(CONTINUATION, b"x"),  # of nothing
             text("x", fin=False) + text("y"),
         ],
+        ids=["compressed", "unmasked", "opcode", "continuation", "interleaved"],
     )
     async def test_against_the_protocol_end_with_1002(self, broken: bytes) -> None:
         async with open_door() as door:

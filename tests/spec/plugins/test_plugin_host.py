@@ -496,7 +496,9 @@ class TestDecisions:
         await settle()
 
     @pytest.mark.parametrize(
-        "answer", [ValueError("x"), SystemExit(3), RecursionError(), cancelling_itself, "Accepted", 7], ids=repr
+        "answer",
+        [ValueError("x"), SystemExit(3), RecursionError(), cancelling_itself, "Accepted", 7],
+        ids=["ValueError", "SystemExit", "RecursionError", "cancelled", "text", "number"],
     )
     async def test_that_are_none_or_no_answer_count_as_failures(self, house: House, answer: object) -> None:
         host = await house.has(bad=Authorizer(answer), good=Authorizer(BLOCKED))
