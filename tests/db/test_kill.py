@@ -9,7 +9,7 @@ from mcppd.db import transactions
 from mcppd.db.database import Database
 
 WRITER = """
-import asyncio, sys
+import asyncio, os, sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from mcppd.db import charge_points, meter_values, transactions
@@ -17,19 +17,22 @@ from mcppd.db.database import Database
 from mcppd.model.charge_points import Registration
 from tests.equipment.stored import ONE, ConnectorRef, reading, start_request, stop_request, told
 
+def say(word, number):
+    os.write(1, f"{word} {number}\\n".encode())  # at once and in one piece
+
 async def charge(database, cp, connector, base):
     for n in range(base, base + 10_000):
         request = start_request(connector, meter=n, at=told(n))
         at = told(n).at
         started = await database.write(transactions.start, cp, request, now=at, open_to_all=True)
-        print("start", started.transaction.id, flush=True)
+        say("start", started.transaction.id)
         await database.write(
             meter_values.record, cp, [reading(started.transaction.id, n, 0, n, connector)], urgent=False
         )
-        print("reading", started.transaction.id, flush=True)
+        say("reading", started.transaction.id)
         stop = stop_request(started.transaction.id, n, told(n))
         await database.write(transactions.stop, cp, stop, now=at, open_to_all=True)
-        print("stop", started.transaction.id, flush=True)
+        say("stop", started.transaction.id)
 
 async def main():
     database = Database.open(Path(sys.argv[1]), commit_interval_s=0.002)
@@ -45,19 +48,14 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_nothing_that_was_answered_is_lost(tmp_path):
     answered: list[tuple[str, int]] = []
     for kill in range(5):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path), str(kill * 10_000)],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
-        for count, line in enumerate(writer.stdout):
-            word, number = line.split()
-            answered.append((word, int(number)))
-            if count == 100 + 37 * kill:
-                writer.send_signal(signal.SIGKILL)
-        writer.stdout.close()
-        assert writer.wait() == -signal.SIGKILL
+        command = [sys.executable, "-c", WRITER, str(tmp_path), str(kill * 10_000)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as writer:
+            for count, line in enumerate(writer.stdout):
+                word, number = line.split()
+                answered.append((word, int(number)))
+                if count == 100 + 37 * kill:
+                    writer.send_signal(signal.SIGKILL)
+        assert writer.returncode == -signal.SIGKILL
     database = Database.open(tmp_path)
 
     def everything(db):

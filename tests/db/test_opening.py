@@ -280,8 +280,7 @@ class TestDamage:
         path = tmp_path / "mcppd.db"
         pages = bytearray(path.read_bytes())
         page = connection.PAGE_SIZE
-        for at in range(5 * page, len(pages), page):
-            pages[at : at + 64] = b"\xff" * 64
+        pages[-page:] = b"\xff" * page
         path.write_bytes(pages)
         (tmp_path / "mcppd.unclean").touch()
         before = picture(tmp_path)
@@ -311,6 +310,17 @@ class TestDamage:
         (tmp_path / "mcppd.unclean").unlink()
         with pytest.raises(StorageRefused, match="damaged"):
             Database.open(tmp_path)
+
+    def test_one_whose_first_page_is_damaged_is_refused_and_not_touched(self, tmp_path):
+        fill(tmp_path)
+        path = tmp_path / "mcppd.db"
+        content = bytearray(path.read_bytes())
+        content[16:18] = b"\x00\x07"  # no page has seven bytes
+        path.write_bytes(content)
+        (tmp_path / "mcppd.unclean").touch()
+        with pytest.raises(StorageRefused, match="damaged"):
+            Database.open(tmp_path)
+        assert path.read_bytes() == content
 
     def test_an_unclean_stop_with_nothing_wrong_loses_nothing(self, tmp_path, caplog):
         crash(tmp_path)
