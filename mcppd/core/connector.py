@@ -1,6 +1,5 @@
 """What core keeps at hand of one connector: a picture of the stored facts, and live values that are never stored."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from mcppd.model.charge_points import ConnectorRef, ConnectorStatus
@@ -89,12 +88,7 @@ class Connector:
     def metered(self, transaction_id: int, register: EnergyRegister, max_power_w: float) -> None:
         """The running transaction's register moved on; whoever sends meter values for it has taken it up again."""
         if self.transaction is not None and self.transaction.id == transaction_id:
-            self.transaction = replace(
-                self.transaction,
-                register=register,
-                interrupted=False,
-                max_power_w=max(self.transaction.max_power_w, max_power_w),
-            )
+            self.transaction = self.transaction.metered(register, max_power_w)
 
     def rest(self) -> None:
         """No power flows now, whatever was last measured."""

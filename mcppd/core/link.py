@@ -155,7 +155,7 @@ class Link:
             self._counters.errors["inbox_full"] += 1
             self._transport.pause_reading()
         if self._worker is None:
-            self._worker = self._tasks.spawn(self._work(), "link")
+            self._worker = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
         try:

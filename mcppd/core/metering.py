@@ -10,7 +10,7 @@ Rules.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mcppd.core.charge_point import ChargePoint
@@ -62,44 +62,51 @@ class Metering:
 def take(charge_point: ChargePoint, connector: Connector, request: MeterValues, received_at: datetime) -> Metering:
     """Read `request` against what is known; changes nothing."""
     values = merge_by_time(request.values)
+    measured = [measure(value) for value in values]
     transaction = _transaction(charge_point, connector, request, values, received_at)
     transaction_id = transaction.id if transaction is not None else request.transaction_id
     register = transaction.register if transaction is not None else None
     readings: list[Reading] = []
-    for value in values:
-        reading = _reading(value, connector.ref, received_at)
-        if register is not None and reading.register_wh is not None:
-            advanced = register.advance(reading.register_wh, reading.at)
-            register = advanced or register
-            energy_wh = None if advanced is None else advanced.energy_wh
-            reading = replace(reading, energy_wh=energy_wh, suspect=advanced is None)
-        readings.append(replace(reading, transaction_id=transaction_id))
+    suspect, peak_power_w = False, 0.0
+    for value, found in zip(values, measured, strict=True):
+        at, quality = settle(value.at, received_at)
+        energy_wh, doubtful = None, False
+        if register is not None and found.energy_wh is not None:
+            advanced = register.advance(found.energy_wh, at)
+            if advanced is None:
+                suspect = doubtful = True
+            else:
+                register, energy_wh = advanced, advanced.energy_wh
+        readings.append(
+            Reading(
+                connector.ref,
+                transaction_id,
+                at,
+                quality,
+                received_at,
+                value.samples,
+                found.energy_wh,
+                energy_wh,
+                found.power_w,
+                doubtful,
+            )
+        )
+        if found.power_w is not None and found.power_w > peak_power_w:
+            peak_power_w = found.power_w
     ended = request.transaction_id is not None and transaction is None
-    live = None if ended else _live(values, received_at)
-    suspect = any(reading.suspect for reading in readings)
-    peak_power_w = max((reading.power_w or 0.0 for reading in readings), default=0.0)
+    live = None if ended else _live(values, measured, received_at)
     return Metering(tuple(readings), transaction, register, live, suspect, peak_power_w)
 
 
 def transaction_data(values: Sequence[MeterValue], ref: ConnectorRef, received_at: datetime) -> tuple[Reading, ...]:
     """The readings in a StopTransaction: stored with the transaction that it turns out to stop."""
-    return tuple(_reading(value, ref, received_at) for value in merge_by_time(values))
-
-
-def _reading(value: MeterValue, ref: ConnectorRef, received_at: datetime) -> Reading:
-    """`value` as it is stored, before it is known which transaction's energy it tells."""
-    at, quality = settle(value.at, received_at)
-    measured = measure(value)
-    return Reading(
-        connector=ref,
-        transaction_id=None,
-        at=at,
-        quality=quality,
-        received_at=received_at,
-        samples=value.samples,
-        register_wh=measured.energy_wh,
-        power_w=measured.power_w,
-    )
+    readings = []
+    for value in merge_by_time(values):
+        at, quality = settle(value.at, received_at)
+        found = measure(value)
+        reading = Reading(ref, None, at, quality, received_at, value.samples, found.energy_wh, power_w=found.power_w)
+        readings.append(reading)
+    return tuple(readings)
 
 
 def _transaction(
@@ -119,10 +126,10 @@ def _transaction(
     return running if at >= running.started_at - EARLY else None
 
 
-def _live(values: Sequence[MeterValue], received_at: datetime) -> Measured | None:
+def _live(values: Sequence[MeterValue], measured: Sequence[Measured], received_at: datetime) -> Measured | None:
     value = newest(values)
     if value is None:
         return None
     at, quality = settle(value.at, received_at)
     old = quality is TimeQuality.GOOD and at < received_at - LIVE_WITHIN
-    return None if old else measure(value)
+    return None if old else measured[values.index(value)]

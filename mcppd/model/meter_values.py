@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from mcppd.model.timestamps import ReportedTime
 
@@ -59,9 +60,11 @@ _DEFAULT_UNITS = {
 _CONTEXT_RANK = {CONTEXT_PERIODIC: 0, "Sample.Clock": 1, "Trigger": 2, CONTEXT_END: 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One sampled value in base units; `value` is None for what is not a number (signed data, an unknown format)."""
+class Sample(NamedTuple):
+    """One sampled value in base units; `value` is None for what is not a number (signed data, an unknown format).
+
+    A named tuple, as a dozen are made with every message: a frozen dataclass takes four times as long.
+    """
 
     value: float | None
     measurand: str = ENERGY
@@ -73,8 +76,7 @@ class Sample:
     """What was said, at most 2,500 characters, where `value` is None."""
 
 
-@dataclass(frozen=True, slots=True)
-class MeterValue:
+class MeterValue(NamedTuple):
     """What was measured at one moment: one element of `meterValue` or `transactionData`."""
 
     at: ReportedTime
@@ -83,7 +85,10 @@ class MeterValue:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The live quantities in one MeterValue; None, or an absent phase, is what it does not tell."""
+    """The live quantities in one MeterValue; None, or an absent phase, is what it does not tell.
+
+    A value that was told without its phase stands under "total".
+    """
 
     energy_wh: int | None = None
     power_w: float | None = None
@@ -119,30 +124,45 @@ def in_base_unit(value: float, measurand: str, unit: str | None) -> tuple[float,
 
 
 def measure(value: MeterValue) -> Measured:
-    """The live quantities of `value`, phases `L1-N` read as `L1`.
+    """The live quantities of `value`, phases `L1-N` read as `L1`; phases that OCPP does not have are passed over.
 
     Of each (measurand, phase) the best context counts, and the outlet before the body.
     """
     best: dict[tuple[str, str | None], tuple[int, float]] = {}
-    for sample in value.samples:
-        if sample.value is None or sample.context == CONTEXT_BEGIN or sample.location not in ("Outlet", "Body"):
+    for number, measurand, _, phase, location, context, _ in value.samples:
+        if number is None or context == CONTEXT_BEGIN or location not in _PLACES:
             continue
-        key = (sample.measurand, _phase(sample.phase))
-        rank = 2 * _CONTEXT_RANK.get(sample.context, 4) + (sample.location != "Outlet")
-        if key not in best or rank < best[key][0]:
-            best[key] = (rank, sample.value)
+        key = (measurand, _TO_NEUTRAL.get(phase, phase))
+        rank = 2 * _CONTEXT_RANK.get(context, 4) + _PLACES[location]
+        held = best.get(key)
+        if held is None or rank < held[0]:
+            best[key] = (rank, number)
     energy = _total(best, ENERGY)
+    current_a: dict[str, float] = {}
+    voltage_v: dict[str, float] = {}
+    for (measurand, phase), (_, number) in best.items():
+        if phase not in _PHASES:
+            continue
+        if measurand == CURRENT:
+            current_a[phase or "total"] = number
+        elif measurand == VOLTAGE:
+            voltage_v[phase or "total"] = number
     return Measured(
-        energy_wh=None if energy is None else round(energy),
-        power_w=_total(best, POWER),
-        current_a=_by_phase(best, CURRENT),
-        voltage_v=_by_phase(best, VOLTAGE),
-        state_of_charge_percent=best.get((STATE_OF_CHARGE, None), (0, None))[1],
+        None if energy is None else round(energy),
+        _total(best, POWER),
+        current_a,
+        voltage_v,
+        best.get((STATE_OF_CHARGE, None), (0, None))[1],
     )
 
 
-def _phase(phase: str | None) -> str | None:
-    return phase[:2] if phase in ("L1-N", "L2-N", "L3-N") else phase
+_PLACES = {"Outlet": 0, "Body": 1}
+"""Where a live value may be measured, the better place first."""
+
+_TO_NEUTRAL: dict[str | None, str] = {"L1-N": "L1", "L2-N": "L2", "L3-N": "L3"}
+
+_PHASES = frozenset({None, "L1", "L2", "L3", "N", "L1-L2", "L2-L3", "L3-L1"})
+"""Phase (OCPP 1.6, 7.36) once `L1-N` is read as `L1`: what is shown by phase is bounded by it."""
 
 
 def _total(best: dict[tuple[str, str | None], tuple[int, float]], measurand: str) -> float | None:
@@ -153,11 +173,6 @@ def _total(best: dict[tuple[str, str | None], tuple[int, float]], measurand: str
     return math.fsum(parts) if parts else None
 
 
-def _by_phase(best: dict[tuple[str, str | None], tuple[int, float]], measurand: str) -> dict[str, float]:
-    """Phase -> value; a value without phase stands under "total"."""
-    return {phase or "total": value for (name, phase), (_, value) in best.items() if name == measurand}
-
-
 class Series(StrEnum):
     """Which register a charge point reports during a transaction."""
 
@@ -166,7 +181,8 @@ class Series(StrEnum):
     """It continues from meterStart."""
     SESSION = "session"
     """It starts from 0 with each transaction, although meterStart was the lifetime register. Only a first value nearer
-    to 0 than to meterStart says so: one just below meterStart is a negative step."""
+    to 0 than to meterStart says so: one just below meterStart is a negative step. As long as it only ever said 0, a
+    value that continues from meterStart tells otherwise."""
 
 
 MAX_PLAUSIBLE_POWER_W = 500_000
@@ -193,10 +209,14 @@ class EnergyRegister:
             energy = register_wh - self.meter_start_wh if series is Series.LIFETIME else register_wh
             step = energy - self.energy_wh
             if 0 <= step <= self._largest_step(at):
-                return replace(self, last_at=max(at, self.last_at), energy_wh=energy, series=series)
+                return EnergyRegister(self.meter_start_wh, max(at, self.last_at), energy, series)
             if at < self.last_at and 0 <= energy <= self.energy_wh:
                 return self
         return None
+
+    def energy_at(self, register_wh: int) -> int:
+        """The energy (Wh) of the transaction when its register stood at `register_wh`."""
+        return register_wh if self.series is Series.SESSION else register_wh - self.meter_start_wh
 
     def stopped(self, meter_stop_wh: int | None, at: datetime) -> tuple[int, bool]:
         """The energy (Wh) of the whole transaction for `meterStop`, and whether that value was suspect."""
@@ -208,6 +228,8 @@ class EnergyRegister:
         return final.energy_wh, False
 
     def _possible(self, register_wh: int) -> tuple[Series, ...]:
+        if self.series is Series.SESSION and self.energy_wh == 0 and register_wh >= self.meter_start_wh:
+            return Series.LIFETIME, Series.SESSION  # that 0 was no register
         if self.series is not Series.UNDECIDED:
             return (self.series,)
         return (Series.LIFETIME, Series.SESSION) if 2 * register_wh < self.meter_start_wh else (Series.LIFETIME,)

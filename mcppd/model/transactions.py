@@ -52,6 +52,20 @@ class OpenTransaction:
     def energy_wh(self) -> int:
         return self.register.energy_wh
 
+    def metered(self, register: EnergyRegister, power_w: float) -> "OpenTransaction":
+        """The same after a meter value: whoever sends one has taken an interrupted transaction up again."""
+        return OpenTransaction(
+            self.id,
+            self.connector,
+            self.id_tag,
+            self.started_at,
+            self.received_at,
+            register,
+            False,
+            max(self.max_power_w, power_w),
+            self.reservation_id,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ClosedTransaction:

@@ -3,8 +3,8 @@
     OCPP-J over ws://BOX:9000/any/prefix/IDENTITY
 
 Not built on websockets' own asyncio server, which keeps a task and several queues for each connection: here every
-connection is a few callbacks around the library's sans-I/O protocol, for three quarters of the processor time and a fifth
-of the memory.
+connection is a few callbacks around the library's sans-I/O protocol, for three quarters of the processor time and a
+fifth of the memory.
 """
 
 import asyncio

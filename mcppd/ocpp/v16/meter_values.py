@@ -1,6 +1,7 @@
 """`meterValue` and `transactionData` of OCPP 1.6 (7.33, 7.43)."""
 
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 from mcppd.model.meter_values import CONTEXT_PERIODIC, ENERGY, MeterValue, Sample, in_base_unit, read_number
 from mcppd.model.timestamps import read_time
@@ -40,19 +41,51 @@ def _read_samples(said: Any) -> tuple[Sample, ...]:
 
 def _read_sample(said: dict[str, Any]) -> Sample | None:
     """One sample; None where its value is blank, NaN or infinite: that is not 0, it is nothing."""
-    value, signed = said.get("value"), said.get("format") == "SignedData"
-    measurand = _word(said.get("measurand"), ENERGY)
-    unit = _word(said.get("unit"), "")
-    phase = _word(said.get("phase"), None)
-    location = _word(said.get("location"), "Outlet")
-    context = _word(said.get("context"), CONTEXT_PERIODIC)
+    get = said.get
+    value, signed = get("value"), get("format") == "SignedData"
+    words = (get("measurand"), get("unit"), get("phase"), get("location"), get("context"))
+    for word in words:
+        if word is not None and (type(word) is not str or len(word) > _MAX_WORD):
+            kind = _work_out(*words)  # nothing worth keeping
+            break
+    else:
+        kind = _kind(*words)
     number = None if signed else read_number(value)
     if number is not None:
-        scaled, base = in_base_unit(number, measurand, unit)
-        return Sample(scaled, measurand, base, phase, location, context)
+        return Sample(number * kind.scale, kind.measurand, kind.base_unit, kind.phase, kind.location, kind.context)
     if type(value) is not str or (not signed and _says_nothing(value)):
         return None
-    return Sample(None, measurand, unit, phase, location, context, value[:_MAX_RAW])
+    return Sample(None, kind.measurand, kind.unit, kind.phase, kind.location, kind.context, value[:_MAX_RAW])
+
+
+class _Kind(NamedTuple):
+    """All of a sample but its value, with the defaults filled in."""
+
+    measurand: str
+    unit: str
+    phase: str | None
+    location: str
+    context: str
+    scale: float
+    base_unit: str
+
+
+def _work_out(measurand: Any, unit: Any, phase: Any, location: Any, context: Any) -> _Kind:
+    measurand, unit = _word(measurand, ENERGY), _word(unit, "")
+    scale, base_unit = in_base_unit(1.0, measurand, unit)
+    return _Kind(
+        measurand,
+        unit,
+        _word(phase, None),
+        _word(location, "Outlet"),
+        _word(context, CONTEXT_PERIODIC),
+        scale,
+        base_unit,
+    )
+
+
+_kind = lru_cache(maxsize=512)(_work_out)
+"""A site has a few dozen kinds of samples and sends each of them all day, so each is worked out once."""
 
 
 def _word(said: Any, default: _Default) -> str | _Default:

@@ -51,6 +51,8 @@ def plain(value: Any) -> Any:
             return value.number
         case Mapping():
             return {_key(key, item): plain(item) for key, item in value.items()}
+        case tuple() if hasattr(value, "_asdict"):
+            return {_RENAMED.get(key, key): plain(item) for key, item in value._asdict().items()}
         case list() | tuple():
             return [plain(item) for item in value]
         case set() | frozenset():
