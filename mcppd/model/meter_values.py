@@ -108,6 +108,15 @@ def read_number(value: object) -> float | None:
         return float(value) if abs(value) <= _LARGEST else None
     if not isinstance(value, str):
         return None
+    try:
+        number = float(value)
+    except ValueError:
+        return _read_odd_number(value)
+    plain = value.isascii() and "_" not in value  # Python takes more for a number than a meter says
+    return number if plain and -_LARGEST <= number <= _LARGEST else None
+
+
+def _read_odd_number(value: str) -> float | None:
     text = value.strip()
     if not text.isascii() or _NUMBER.fullmatch(text) is None:
         return None
