@@ -112,8 +112,9 @@ def read_number(value: object) -> float | None:
         number = float(value)
     except ValueError:
         return _read_odd_number(value)
-    plain = value.isascii() and "_" not in value  # Python takes more for a number than a meter says
-    return number if plain and -_LARGEST <= number <= _LARGEST else None
+    if not value.isascii() or "_" in value:  # Python takes more for a number than a meter says
+        return _read_odd_number(value)
+    return number if -_LARGEST <= number <= _LARGEST else None
 
 
 def _read_odd_number(value: str) -> float | None:
