@@ -116,6 +116,8 @@ class Daemon:
         # What was made so far stays for good: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        # A message leaves nothing behind that only the collector could free: it looks seldom.
+        gc.set_threshold(20_000, 20, 20)
         if not clock_is_set():
             log.warning("clock_not_synchronised", extra={"pending": self._settings.boot.require_time_sync})
         extra = {

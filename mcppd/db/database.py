@@ -5,6 +5,7 @@ and this module knows nothing of what they do.
 """
 
 import logging
+from asyncio import Future
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
@@ -105,14 +106,16 @@ class Database:
         """Why nothing can be written any more, for good; None while all is well."""
         return self._writer.failure
 
-    async def write(self, fn: Callable[..., T], *args: Any, urgent: bool = True, **kwargs: Any) -> T:
-        """Run `fn(db, *args, **kwargs)` on the writer's thread and return its result once it is safely on the disk.
+    def write(self, fn: Callable[..., T], *args: Any, urgent: bool = True, **kwargs: Any) -> "Future[T]":
+        """Run `fn(db, *args, **kwargs)` on the writer's thread; await its result, there once it is safely on the disk.
 
-        Raises what `fn` raised, having undone all that it did; `StorageUnavailable` if the disk is full, has failed or
-        is too slow, and then nothing of it was kept. A cancelled call is carried out all the same.
+        `fn` may be run twice, what the first time did being undone: it must depend on nothing but the database and its
+        arguments. It is submitted at once, in the order of the calls, and carried out even if nobody awaits it.
+
+        Raises what `fn` raised, having undone all that it did; `StorageUnavailable`, here or when awaited, if the disk
+        is full, has failed or is too slow, and then nothing of it was kept.
         """
-        result: T = await self._writer.submit(fn, args, kwargs, urgent)
-        return result
+        return self._writer.submit(fn, args, kwargs, urgent)
 
     async def read(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run `fn(db, *args, **kwargs)` on the reader's thread, within one snapshot and 2 s.

@@ -3,7 +3,8 @@
 Rules.
 
 1. Writes are applied in the order in which they were submitted.
-2. A batch is one transaction, and each write in it one savepoint: what one raises is its own, the others stay.
+2. A batch is one transaction. What one write in it raises is its own, the others stay: the batch is then undone and
+   applied again with a savepoint for each write. (Savepoints for all, always, cost a fifth of the thread's time.)
 3. A result is handed over after COMMIT returned with `synchronous=FULL`, never before; one call into the event loop
    hands over a whole batch.
 4. An urgent write starts a batch at once and takes along all that waits. Others wait `commit_interval_s` for company,
@@ -181,8 +182,11 @@ class Writer:
         began, changes = perf_counter(), db.total_changes()
         try:
             db.execute("BEGIN IMMEDIATE")
-            for write in batch:
-                self._apply(db, write)
+            if not self._apply_all(db, batch):
+                db.execute("ROLLBACK")
+                db.execute("BEGIN IMMEDIATE")
+                for write in batch:
+                    self._apply(db, write)
             db.execute("COMMIT")
         except FATAL as error:
             self._fail(batch, explain(error, self._path), for_good=True)
@@ -197,6 +201,18 @@ class Writer:
                 stats.rows += changed
                 self.committed_at = monotonic()
                 self.troubled = False
+
+    @staticmethod
+    def _apply_all(db: apsw.Connection, batch: list[_Write]) -> bool:
+        """Whether all went well; if not, the transaction holds what must be undone."""
+        try:
+            for write in batch:
+                write.result = write.fn(db, *write.args, **write.kwargs)
+        except FATAL + UNAVAILABLE:
+            raise  # the disk's doing, so the whole batch's trouble
+        except Exception:  # noqa: BLE001 - told to its caller when it is raised again
+            return False
+        return True
 
     @staticmethod
     def _apply(db: apsw.Connection, write: _Write) -> None:

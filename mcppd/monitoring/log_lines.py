@@ -31,13 +31,16 @@ _OWN = frozenset({"ts", "level", "event", "exception"})
 _OF_EVERY_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def line_of(record: logging.LogRecord, now: datetime) -> str:
     """The line for `record`, without its line break. A message that does not fit its arguments is shown as written."""
     return encode(fields_of(record, now))
 
 
 def encode(fields: Mapping[str, Any]) -> str:
-    return json.dumps(fields, separators=(",", ":"))
+    return _to_json(fields)
 
 
 def fields_of(record: logging.LogRecord, now: datetime) -> dict[str, Any]:

@@ -78,6 +78,9 @@ def setup(settings: LogSettings, clock: Clock, stream: TextIO | None = None) -> 
     logging.captureWarnings(True)
     # What goes wrong in a handler is not printed past it as a bare traceback.
     logging.raiseExceptions = False
+    # No line shows where in the code it was written, by which thread or process: logging need not find out.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     apply(settings)
     return handler
 

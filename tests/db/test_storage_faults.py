@@ -70,7 +70,7 @@ class TestFullDisk:
         database = Database.open(tmp_path, commit_interval_s=3600)
         pages = await database.write(lambda db: db.pragma("page_count"))
         await database.write(lambda db: db.pragma("max_page_count", pages))
-        small = asyncio.create_task(database.write(put, "a", urgent=False))
+        small = asyncio.ensure_future(database.write(put, "a", urgent=False))
         await asyncio.sleep(0)
         with pytest.raises(StorageUnavailable):
             await database.write(put, "x" * 100_000)
@@ -182,6 +182,19 @@ class TestFailedDisk:
                 return
 
 
+class TestTrouble:
+    async def test_a_database_that_somebody_holds_fails_the_batch_and_the_next_one_finds_it_as_it_was(self, database):
+        def half(db):
+            put(db, "half")
+            raise apsw.BusyError("database is locked")
+
+        with pytest.raises(StorageUnavailable, match="locked; try again"):
+            await database.write(half)
+        assert await database.write(put, "b") == "b"
+        assert await database.read(keys) == ["b"]
+        assert database.failed is None
+
+
 class TestFaultOfOurOwn:
     async def test_a_writer_that_stops_by_itself_fails_everybody_and_tells_the_daemon(
         self, database, monkeypatch, caplog
@@ -190,7 +203,7 @@ class TestFaultOfOurOwn:
             raise ZeroDivisionError
 
         monkeypatch.setattr(Writer, "_commit", broken)
-        lost = asyncio.create_task(database.write(put, "a"))
+        lost = asyncio.ensure_future(database.write(put, "a"))
         assert "fault of its own" in str(await database.wait_failed())
         with pytest.raises(StorageUnavailable, match="fault of its own"):
             await lost

@@ -61,7 +61,7 @@ class TestGroupCommit:
     async def test_writes_that_are_not_urgent_wait_for_company_and_an_urgent_one_takes_them_along(self, database):
         database.commit_interval_s = FOR_EVER
         before = database.stats.commits
-        waiting = [asyncio.create_task(database.write(put, f"a{n}", urgent=False)) for n in range(10)]
+        waiting = [asyncio.ensure_future(database.write(put, f"a{n}", urgent=False)) for n in range(10)]
         await turn()
         assert database.stats.queue_depth == 10
         assert not any(task.done() for task in waiting)
@@ -76,7 +76,7 @@ class TestGroupCommit:
 
     async def test_a_shorter_interval_counts_for_those_that_wait_already(self, database):
         database.commit_interval_s = FOR_EVER
-        waiting = asyncio.create_task(database.write(put, "a", urgent=False))
+        waiting = asyncio.ensure_future(database.write(put, "a", urgent=False))
         await turn()
         database.commit_interval_s = 0.0
         assert await asyncio.wait_for(waiting, 10) == "a"
@@ -85,10 +85,10 @@ class TestGroupCommit:
     async def test_a_full_batch_does_not_wait_longer(self, database, monkeypatch):
         monkeypatch.setattr(writer, "BATCH", 5)
         database.commit_interval_s = FOR_EVER
-        first = asyncio.create_task(database.write(put, "a", urgent=False))
+        first = asyncio.ensure_future(database.write(put, "a", urgent=False))
         await turn()
         database.commit_interval_s = FOR_EVER  # wakes the writer, which goes on waiting
-        more = [asyncio.create_task(database.write(put, f"b{n}", urgent=False)) for n in range(6)]
+        more = [asyncio.ensure_future(database.write(put, f"b{n}", urgent=False)) for n in range(6)]
         await turn()
         assert not first.done()
         await database.write(put, "urgent")
@@ -102,7 +102,7 @@ class TestGroupCommit:
 
     async def test_batches_rows_and_times_are_counted(self, database):
         database.commit_interval_s = FOR_EVER
-        tasks = [asyncio.create_task(database.write(put, f"a{n}", urgent=n == 4)) for n in range(5)]
+        tasks = [asyncio.ensure_future(database.write(put, f"a{n}", urgent=n == 4)) for n in range(5)]
         await asyncio.gather(*tasks)
         stats = database.stats
         assert stats.rows == 5
@@ -120,8 +120,8 @@ class TestIsolation:
             raise LookupError("no")
 
         database.commit_interval_s = FOR_EVER
-        good = asyncio.create_task(database.write(put, "before", urgent=False))
-        bad = asyncio.create_task(database.write(fail, urgent=False))
+        good = asyncio.ensure_future(database.write(put, "before", urgent=False))
+        bad = asyncio.ensure_future(database.write(fail, urgent=False))
         await turn()
         await database.write(put, "after")
         assert await good == "before"
@@ -138,7 +138,7 @@ class TestIsolation:
 
     async def test_a_write_whose_caller_went_away_is_carried_out(self, database):
         database.commit_interval_s = FOR_EVER
-        gone = asyncio.create_task(database.write(put, "a", urgent=False))
+        gone = asyncio.ensure_future(database.write(put, "a", urgent=False))
         await turn()
         gone.cancel()
         await asyncio.gather(gone, return_exceptions=True)
@@ -150,7 +150,7 @@ class TestBounds:
     async def test_more_waiting_writes_than_the_queue_holds_are_refused_at_once(self, database, monkeypatch):
         monkeypatch.setattr(writer, "CAPACITY", 3)
         database.commit_interval_s = FOR_EVER
-        waiting = [asyncio.create_task(database.write(put, f"a{n}", urgent=False)) for n in range(3)]
+        waiting = [asyncio.ensure_future(database.write(put, f"a{n}", urgent=False)) for n in range(3)]
         await turn()
         with pytest.raises(StorageUnavailable, match="wait already"):
             await database.write(put, "one too many")
@@ -192,7 +192,7 @@ class TestCheckpoint:
 class TestClosing:
     async def test_what_waits_is_written_and_answered_before_the_end(self, tmp_path, database):
         database.commit_interval_s = FOR_EVER
-        waiting = asyncio.create_task(database.write(put, "a", urgent=False))
+        waiting = asyncio.ensure_future(database.write(put, "a", urgent=False))
         await turn()
         database.close()
         assert await waiting == "a"
@@ -207,7 +207,7 @@ class TestClosing:
         database = Database.open(tmp_path, commit_interval_s=FOR_EVER)
 
         async def leave() -> None:
-            task = asyncio.create_task(database.write(put, "a", urgent=False))
+            task = asyncio.ensure_future(database.write(put, "a", urgent=False))
             await turn()
             task.cancel()
 
