@@ -47,8 +47,11 @@ def require_sqlite(version: str) -> None:
 
 
 def connect(path: Path, *, writable: bool, vfs: str | None = None) -> apsw.Connection:
-    """A connection with the settings that every connection here has; `writable` also creates the file."""
-    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if writable else apsw.SQLITE_OPEN_READONLY
+    """A connection with the settings that every connection here has; `writable` also creates the file.
+
+    One that is not writable still may lock the file as a writer does: if it is the last to close, it has to.
+    """
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writable else 0)
     db = apsw.Connection(str(path), flags=flags, vfs=vfs)
     db.set_busy_timeout(BUSY_TIMEOUT_MS)
     db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
@@ -62,6 +65,8 @@ def connect(path: Path, *, writable: bool, vfs: str | None = None) -> apsw.Conne
         db.execute(f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}").fetchall()
         db.transaction_mode = "IMMEDIATE"
         db.wal_autocheckpoint(0)
+    else:
+        db.execute("PRAGMA query_only = 1").fetchall()
     return db
 
 

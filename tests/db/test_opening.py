@@ -13,6 +13,7 @@ from mcppd.db.connection import require_sqlite
 from mcppd.db.database import Database
 from mcppd.db.migrations import Migration, known, migrate
 from mcppd.model.errors import StorageRefused
+from tests.equipment.faulty_disk import FaultyDisk
 
 NEXT = Migration(2, "next", "CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT; INSERT INTO later VALUES (7);")
 BROKEN = Migration(3, "broken", "CREATE TABLE half (id INTEGER) STRICT; INSERT INTO nowhere VALUES (1);")
@@ -190,6 +191,14 @@ class TestMigrations:
         assert copy.execute("PRAGMA integrity_check").get == "ok"
         copy.close()
 
+    def test_the_schema_never_changes_inside_a_write_ahead_log(self, tmp_path):
+        """Or a program of before could not tell from the header that the database is newer."""
+        fill(tmp_path)
+        disk = FaultyDisk("migrating")
+        Database.open(tmp_path, vfs="migrating", migrations=[*known(), NEXT]).close()
+        assert ("write", "mcppd.db-journal") in disk.done
+        assert ("write", "mcppd.db-wal") not in disk.done
+
     def test_it_happens_once(self, tmp_path):
         fill(tmp_path, [*known(), NEXT])
         before = picture(tmp_path)
@@ -289,6 +298,19 @@ class TestDamage:
         after = picture(tmp_path)
         assert after["mcppd.db"] == before["mcppd.db"]
         assert (tmp_path / "mcppd.unclean").exists()
+
+    def test_nor_is_its_log(self, tmp_path):
+        crash(tmp_path)
+        path = tmp_path / "mcppd.db"
+        content = path.read_bytes()
+        path.write_bytes(content[: -connection.PAGE_SIZE] + b"\xff" * connection.PAGE_SIZE)
+        before = picture(tmp_path)
+        with pytest.raises(StorageRefused, match="is damaged"):
+            Database.open(tmp_path)
+        after = picture(tmp_path)
+        assert [after[name] for name in ("mcppd.db", "mcppd.db-wal")] == [
+            before[name] for name in ("mcppd.db", "mcppd.db-wal")
+        ]
 
     def test_a_damaged_log_does_not_lose_what_is_in_the_database(self, tmp_path):
         fill(tmp_path)
