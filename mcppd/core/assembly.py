@@ -89,7 +89,7 @@ class Core:
         self.apply_registrations()
         for charge_point in self.site:
             for connector in charge_point.connectors():
-                self.orphans.watch(charge_point, connector)
+                self.orphans.restored(charge_point, connector)
         self.plugins.load(self._settings().plugins)
         await self.plugins.start()
         self.housekeeping.start()

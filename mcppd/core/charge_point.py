@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Protocol
 
 from mcppd.core.connector import Connector
-from mcppd.model.charge_points import BootIdentity, ConnectorRef, Registration
+from mcppd.model.charge_points import WHOLE, BootIdentity, ConnectorRef, Registration
 from mcppd.model.transactions import OpenTransaction
 from mcppd.model.views import ChargePointView
 
 MAX_CONNECTORS = 64
-"""Per charge point, the charge point itself (0) included: what it says of others is quarantined."""
+"""Per charge point, the charge point itself (0) included, which always has its place: what it says of others is
+quarantined."""
 
 
 class Presentable(Protocol):
@@ -63,9 +64,16 @@ class ChargePoint:
     def connector(self, ref: ConnectorRef) -> Connector | None:
         """The connector at `ref`, new if it was not heard of before; None if there are too many already."""
         connector = self._connectors.get(ref)
-        if connector is None and len(self._connectors) < MAX_CONNECTORS:
-            connector = self._connectors[ref] = Connector(ref)
+        if connector is None:
+            taken = len(self._connectors) + (WHOLE not in self._connectors and ref != WHOLE)
+            if taken < MAX_CONNECTORS:
+                connector = self._connectors[ref] = Connector(ref)
         return connector
+
+    @property
+    def whole(self) -> Connector:
+        """The charge point itself."""
+        return self._connectors.setdefault(WHOLE, Connector(WHOLE))
 
     def connectors(self) -> Iterator[Connector]:
         return iter(self._connectors.values())

@@ -12,9 +12,9 @@ class Connector:
     """Changed only after the commit that makes the change true, except for the live values."""
 
     __slots__ = (
-        "_energy_shown_wh",
         "current_a",
         "energy_closed_wh",
+        "energy_shown_wh",
         "error_code",
         "info",
         "last_started_at",
@@ -43,7 +43,7 @@ class Connector:
         self.transactions = 0
         self.status_changes = 0
         self.energy_closed_wh = 0
-        self._energy_shown_wh = 0
+        self.energy_shown_wh = 0
         self.reserved_for: str | None = None
         self.power_w = 0.0
         self.current_a: dict[str, float] = {}
@@ -61,17 +61,21 @@ class Connector:
     def energy_total_wh(self) -> int:
         """Never goes down, so that it can be shown as a counter: a lower correction waits to be caught up."""
         running = self.transaction.energy_wh if self.transaction is not None else 0
-        self._energy_shown_wh = max(self._energy_shown_wh, self.energy_closed_wh + running)
-        return self._energy_shown_wh
+        self.energy_shown_wh = max(self.energy_shown_wh, self.energy_closed_wh + running)
+        return self.energy_shown_wh
 
     def started(self, transaction: OpenTransaction) -> None:
         self.transaction = transaction
         self.last_started_at = transaction.received_at
         self.transactions += 1
 
-    def closed(self, transaction: ClosedTransaction) -> None:
-        """`transaction` ended here; it need not be the running one (a superseded or a late one)."""
-        self.energy_closed_wh += transaction.energy_wh
+    def closed(self, transaction: ClosedTransaction, counted_wh: int = 0) -> None:
+        """`transaction` ended here; it need not be the running one (a superseded or a late one).
+
+        `counted_wh` of its energy is in the total already: what recovery had counted before the real stop came.
+        """
+        self.energy_shown_wh = self.energy_total_wh
+        self.energy_closed_wh += transaction.energy_wh - counted_wh
         if self.transaction is not None and self.transaction.id == transaction.id:
             self.transaction = None
             self.rest()
@@ -85,10 +89,10 @@ class Connector:
         if values.state_of_charge_percent is not None:
             self.state_of_charge_percent = values.state_of_charge_percent
 
-    def metered(self, transaction_id: int, register: EnergyRegister, max_power_w: float) -> None:
-        """The running transaction's register moved on; whoever sends meter values for it has taken it up again."""
+    def metered(self, transaction_id: int, register: EnergyRegister, max_power_w: float, *, resumed: bool) -> None:
+        """The running transaction's register moved on; `resumed` if it was named, and so taken up again."""
         if self.transaction is not None and self.transaction.id == transaction_id:
-            self.transaction = self.transaction.metered(register, max_power_w)
+            self.transaction = self.transaction.metered(register, max_power_w, resumed=resumed)
 
     def rest(self) -> None:
         """No power flows now, whatever was last measured."""

@@ -43,8 +43,10 @@ class Housekeeping:
         before = self._clock.now() - timedelta(seconds=self._settings().storage.meter_values_retention)
         deleted = 0
         try:
-            while gone := await self._database.write(retention.prune_meter_values, before, CHUNK, urgent=False):
-                deleted += gone
+            more = True
+            while more:
+                deleted += await self._database.write(retention.prune_meter_values, before, CHUNK, urgent=False)
+                more = await self._database.read(retention.more_to_prune, before)
         except StorageError as error:
             log.warning("meter_values_not_pruned", extra={"reason": str(error)})
         if deleted:

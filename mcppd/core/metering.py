@@ -5,7 +5,8 @@ Rules.
 1. Meter values never open, reopen or end a transaction.
 2. A register value that `EnergyRegister` does not believe is stored, flagged suspect and counts for nothing.
 3. Only the newest element of a message, and only if it is not old, is live.
-4. The same message said again after a lost answer is recognised by its content, also after a restart.
+4. The same message said again after a lost answer is recognised by its content, also after a restart. Without a time
+   that tells two messages apart, both count: two rows too many harm nobody, a value that is missing does.
 """
 
 from collections import deque
@@ -15,7 +16,7 @@ from datetime import datetime, timedelta
 
 from mcppd.core.charge_point import ChargePoint
 from mcppd.core.connector import Connector
-from mcppd.db.meter_values import Reading
+from mcppd.db.meter_values import TOLD, Reading
 from mcppd.model.charge_points import ConnectorRef
 from mcppd.model.meter_values import EnergyRegister, Measured, MeterValue, measure, merge_by_time, newest
 from mcppd.model.requests import MeterValues
@@ -57,26 +58,38 @@ class Metering:
     live: Measured | None
     suspect: bool
     peak_power_w: float = 0.0
+    """Of what belongs to that transaction."""
+    named: bool = False
+    """The message itself names that transaction."""
+    recognisable: bool = True
+    """Each element has a time that the charge point told: the same again is a repeat."""
 
 
 def take(charge_point: ChargePoint, connector: Connector, request: MeterValues, received_at: datetime) -> Metering:
     """Read `request` against what is known; changes nothing."""
     values = merge_by_time(request.values)
     measured = [measure(value) for value in values]
-    transaction = _transaction(charge_point, connector, request, values, received_at)
-    transaction_id = transaction.id if transaction is not None else request.transaction_id
-    register = transaction.register if transaction is not None else None
+    named = request.transaction_id is not None
+    transaction = _transaction(charge_point, connector, request.transaction_id)
+    begin = None if transaction is None or named else transaction.started_at - EARLY
+    register = None
     readings: list[Reading] = []
-    suspect, peak_power_w = False, 0.0
+    suspect, peak_power_w, recognisable = False, 0.0, True
     for value, found in zip(values, measured, strict=True):
         at, quality = settle(value.at, received_at)
-        energy_wh, doubtful = None, False
-        if register is not None and found.energy_wh is not None:
-            advanced = register.advance(found.energy_wh, at)
-            if advanced is None:
-                suspect = doubtful = True
-            else:
-                register, energy_wh = advanced, advanced.energy_wh
+        recognisable = recognisable and quality in TOLD
+        transaction_id, energy_wh, doubtful = request.transaction_id, None, False
+        if transaction is not None and (begin is None or at >= begin):
+            transaction_id = transaction.id
+            register = register or transaction.register
+            if found.energy_wh is not None:
+                advanced = register.advance(found.energy_wh, at)
+                if advanced is None:
+                    suspect = doubtful = True
+                else:
+                    register, energy_wh = advanced, advanced.energy_at(found.energy_wh)
+            if found.power_w is not None and found.power_w > peak_power_w:
+                peak_power_w = found.power_w
         readings.append(
             Reading(
                 connector.ref,
@@ -91,11 +104,10 @@ def take(charge_point: ChargePoint, connector: Connector, request: MeterValues, 
                 doubtful,
             )
         )
-        if found.power_w is not None and found.power_w > peak_power_w:
-            peak_power_w = found.power_w
-    ended = request.transaction_id is not None and transaction is None
-    live = None if ended else _live(values, measured, received_at)
-    return Metering(tuple(readings), transaction, register, live, suspect, peak_power_w)
+    if register is None:
+        transaction = None
+    live = None if named and transaction is None else _live(values, measured, received_at)
+    return Metering(tuple(readings), transaction, register, live, suspect, peak_power_w, named, recognisable)
 
 
 def transaction_data(values: Sequence[MeterValue], ref: ConnectorRef, received_at: datetime) -> tuple[Reading, ...]:
@@ -109,21 +121,10 @@ def transaction_data(values: Sequence[MeterValue], ref: ConnectorRef, received_a
     return tuple(readings)
 
 
-def _transaction(
-    charge_point: ChargePoint,
-    connector: Connector,
-    request: MeterValues,
-    values: Sequence[MeterValue],
-    received_at: datetime,
-) -> OpenTransaction | None:
-    if request.transaction_id is not None:
-        holder = charge_point.running(request.transaction_id)
-        return holder.transaction if holder is not None else None
-    running = connector.transaction
-    if running is None or not values:
-        return None
-    at, _ = settle(values[0].at, received_at)
-    return running if at >= running.started_at - EARLY else None
+def _transaction(charge_point: ChargePoint, connector: Connector, named: int | None) -> OpenTransaction | None:
+    """The running transaction that is meant: the one that is `named`, else the one on `connector`."""
+    holder = connector if named is None else charge_point.running(named)
+    return holder.transaction if holder is not None else None
 
 
 def _live(values: Sequence[MeterValue], measured: Sequence[Measured], received_at: datetime) -> Measured | None:

@@ -2,10 +2,18 @@
 
 A new transaction on the same connector closes an old one in its own commit (`mcppd.db.transactions.start`); here is
 the other way, by time (PROTOCOL: a connector that turned Available with an open transaction).
+
+Rules.
+
+1. What counts is that the connector turned Available while the transaction was open. An Available from before its start
+   says nothing: many charge points start before they report, and some never report anything else.
+2. After a reboot any Available counts, turned or not: the charge point says how it stands now.
+3. A transaction of the charge point itself (connector 0) is never watched: 0 is Available while it charges.
 """
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
 from mcppd.core.bus import Bus
 from mcppd.core.charge_point import ChargePoint
@@ -41,15 +49,23 @@ class Orphans:
     def __len__(self) -> int:
         return len(self._timers)
 
-    def watch(self, charge_point: ChargePoint, connector: Connector) -> None:
-        """`connector` reported its status: arm the timer of its transaction, or disarm it."""
+    def reported(self, charge_point: ChargePoint, connector: Connector, *, turned: bool) -> None:
+        """`connector` reported its status, `turned` if it is another one: arm its transaction's timer, or disarm it."""
         transaction = connector.transaction
         if transaction is None:
             return
         if connector.status is not ConnectorStatus.AVAILABLE:
             self.forget(transaction.id)
-        elif transaction.id not in self._timers:
-            self._arm(self._settings().orphans.grace, charge_point, connector, transaction.id)
+        elif turned or transaction.interrupted:
+            self._watch(charge_point, connector, transaction.id)
+
+    def started(self, charge_point: ChargePoint, connector: Connector) -> None:
+        """A transaction began on `connector`, perhaps hours ago and told only now: by then it was over."""
+        self._resume(charge_point, connector, lambda since, begin: begin < since)
+
+    def restored(self, charge_point: ChargePoint, connector: Connector) -> None:
+        """`connector` is as the last run left it; which came first in the same moment is not known any more."""
+        self._resume(charge_point, connector, lambda since, begin: begin <= since)
 
     def forget(self, transaction_id: int) -> None:
         """The transaction ended, or goes on."""
@@ -61,6 +77,19 @@ class Orphans:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+
+    def _resume(
+        self, charge_point: ChargePoint, connector: Connector, over: Callable[[datetime, datetime], bool]
+    ) -> None:
+        transaction, since = connector.transaction, connector.since
+        if transaction is None or since is None or connector.status is not ConnectorStatus.AVAILABLE:
+            return
+        if transaction.interrupted or over(since, transaction.started_at):
+            self._watch(charge_point, connector, transaction.id)
+
+    def _watch(self, charge_point: ChargePoint, connector: Connector, transaction_id: int) -> None:
+        if transaction_id not in self._timers and not connector.ref.is_charge_point:
+            self._arm(self._settings().orphans.grace, charge_point, connector, transaction_id)
 
     def _arm(self, delay_s: float, charge_point: ChargePoint, connector: Connector, transaction_id: int) -> None:
         self._timers[transaction_id] = self._clock.call_later(
@@ -77,10 +106,13 @@ class Orphans:
             closed = await self._database.write(transactions.recover, charge_point.id, transaction_id, now=now)
         except StorageError as error:
             log.error("transaction_not_recovered", extra={"transaction": transaction_id, "reason": str(error)})
-            self._arm(RETRY_S, charge_point, connector, transaction_id)
+            left = connector.transaction is not None and connector.transaction.id == transaction_id
+            if left and connector.status is ConnectorStatus.AVAILABLE and transaction_id not in self._timers:
+                self._arm(RETRY_S, charge_point, connector, transaction_id)
             return
         if closed is None:  # its stop came meanwhile
             return
+        self.forget(transaction_id)
         connector.closed(closed)
         extra = {
             "category": "transaction",

@@ -77,5 +77,6 @@ def _restore_connector(connector: Connector, row: StoredConnector) -> None:
     connector.plugged_in_at = row.plugged_in_at
     connector.last_started_at = row.last_started_at
     connector.energy_closed_wh = row.energy_total_wh
+    connector.energy_shown_wh = row.energy_shown_wh
     connector.transactions = row.transactions
     connector.status_changes = row.status_changes

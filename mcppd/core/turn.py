@@ -89,6 +89,11 @@ class Turn:
             urgent=urgent,
         )
 
+    async def keep(self, reason: str, *, urgent: bool = True) -> MessageQuarantined:
+        """Quarantine the message, for what it says that nobody can use."""
+        await self.quarantine(reason, urgent=urgent)
+        return self.quarantined(reason)
+
     def quarantined(self, reason: str) -> MessageQuarantined:
         """The event that goes with it."""
         return MessageQuarantined(**self.said, action=self.call.action, reason=reason)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import apsw
 
+from mcppd.db import progress
 from mcppd.db.matching import told_id
 from mcppd.db.meter_values import Reading, believable, record
 from mcppd.db.progress import Kept
@@ -32,7 +33,7 @@ def left_open(db: apsw.Connection, charge_point_id: int, kept: Kept, now: dateti
             "SELECT since FROM connectors WHERE charge_point_id = ? AND evse_id = ? AND connector_id = ?",
             (charge_point_id, kept.evse_id, kept.connector_id),
         )
-        stopped_at = max(kept.started_at, (row and row[0]) or 0)
+        stopped_at = (row and row[0]) or kept.started_at
     return _recover(db, charge_point_id, kept, kept.counted_wh, stopped_at, Recovery.LEFT_OPEN, now)
 
 
@@ -126,6 +127,7 @@ def _recover(
     now: datetime,
 ) -> ClosedTransaction:
     meter_stop = kept.meter_start_wh + energy_wh
+    stopped_at = max(stopped_at, kept.started_at)  # a reading may be from just before the start
     db.execute(
         "UPDATE transactions SET stopped_at = ?, stop_received_at = ?, meter_stop_wh = ?, energy_wh = ?,"
         " stop_reason = ?, recovery = ?, max_power_w = ?,"
@@ -160,19 +162,22 @@ def _count(reading: Reading, register: EnergyRegister) -> tuple[Reading, EnergyR
     after = register.advance(reading.register_wh, reading.at)
     if after is None:
         return replace(reading, energy_wh=None, suspect=True), register
-    return replace(reading, energy_wh=after.energy_wh, suspect=False), after
+    return replace(reading, energy_wh=after.energy_at(reading.register_wh), suspect=False), after
 
 
 def _add_energy(db: apsw.Connection, charge_point_id: int, kept: Kept, energy_wh: int) -> None:
     """Bring the connector's total up to what the transaction is now said to have had; `kept` is as it was before."""
+    place = (charge_point_id, kept.evse_id, kept.connector_id)
+    added_wh = energy_wh - (kept.energy_wh or 0)
+    if added_wh < 0:
+        running = progress.open_on(db, *place)
+        db.execute(
+            "UPDATE connectors SET energy_shown_wh = max(energy_shown_wh, energy_total_wh + ?)"
+            " WHERE charge_point_id = ? AND evse_id = ? AND connector_id = ?",
+            (0 if running is None else running.counted_wh, *place),
+        )
     db.execute(
         "UPDATE connectors SET energy_total_wh = energy_total_wh + ?, last_register_wh = ?"
         " WHERE charge_point_id = ? AND evse_id = ? AND connector_id = ?",
-        (
-            energy_wh - (kept.energy_wh or 0),
-            kept.meter_start_wh + energy_wh,
-            charge_point_id,
-            kept.evse_id,
-            kept.connector_id,
-        ),
+        (added_wh, kept.meter_start_wh + energy_wh, *place),
     )

@@ -25,6 +25,8 @@ class StoredConnector:
     """When the first status that says so was received; None while unplugged, and after a boot until told again."""
     energy_total_wh: int
     """All closed transactions; the running one is not in it."""
+    energy_shown_wh: int
+    """What a counter that only rises must not fall below."""
     transactions: int
     status_changes: int
     last_started_at: datetime | None
@@ -45,7 +47,7 @@ def load_all(db: apsw.Connection) -> list[StoredConnector]:
     rows = every(
         db,
         "SELECT charge_point_id, evse_id, connector_id, status, error_code, info, since, plugged_in_at,"
-        " energy_total_wh, transactions, status_changes, last_started_at FROM connectors"
+        " energy_total_wh, energy_shown_wh, transactions, status_changes, last_started_at FROM connectors"
         " ORDER BY charge_point_id, evse_id, connector_id",
     )
     return [
@@ -60,7 +62,8 @@ def load_all(db: apsw.Connection) -> list[StoredConnector]:
             row[8],
             row[9],
             row[10],
-            from_ms_or_none(row[11]),
+            row[11],
+            from_ms_or_none(row[12]),
         )
         for row in rows
     ]
@@ -80,7 +83,7 @@ def record_status(
     known, since, plugged_in_at, changes, *said_before = row or (ConnectorStatus.UNKNOWN, None, None, 0)
     previous = ConnectorStatus(known)
     said = [request.error_code, request.info, request.vendor_id, request.vendor_error_code]
-    plugged_before = plugged_in_at
+    kept_before = since, plugged_in_at
     if status is ConnectorStatus.AVAILABLE:
         plugged_in_at = None
     elif status.plugged and plugged_in_at is None:
@@ -89,7 +92,7 @@ def record_status(
     if status is not previous or since is None:
         since = to_ms(settle(request.at or MISSING_TIME, now)[0])
         changes += 1
-    if changed or plugged_in_at != plugged_before:
+    if changed or (since, plugged_in_at) != kept_before:
         db.execute(
             "INSERT INTO connectors (charge_point_id, evse_id, connector_id, status, since, plugged_in_at,"
             " status_changes, error_code, info, vendor_id, vendor_error_code) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

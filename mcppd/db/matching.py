@@ -38,12 +38,14 @@ def find_stopped(db: apsw.Connection, charge_point_id: int, request: StopTransac
                 return StopMatch.BY_ID, kept
             return (StopMatch.REPEATED if kept.recovery is None else StopMatch.REPLACED), kept
     stopped = _stopped_so_before(db, charge_point_id, request)
-    if stopped is not None:
+    if stopped is not None and request.at.at is not None and request.at.quality is not TimeQuality.UNSET_CLOCK:
         return StopMatch.REPEATED, stopped
     rows = every(
         db, progress.SELECT + "t.charge_point_id = ? AND t.stopped_at IS NULL ORDER BY t.id DESC", (charge_point_id,)
     )
     chosen = _choose([progress.kept(db, row) for row in rows], request)
+    if chosen is None and stopped is not None:  # without a time that tells, what runs comes first
+        return StopMatch.REPEATED, stopped
     return (StopMatch.UNMATCHED if chosen is None else StopMatch.HEURISTIC), chosen
 
 

@@ -22,7 +22,7 @@ from mcppd.model.charge_points import ConnectorRef
 from mcppd.model.meter_values import CONTEXT_PERIODIC, ENERGY, Sample, in_base_unit
 from mcppd.model.timestamps import TimeQuality
 
-_TOLD = (TimeQuality.GOOD, TimeQuality.MISSING_ZONE)
+TOLD = (TimeQuality.GOOD, TimeQuality.MISSING_ZONE)
 """With these `at` is what the charge point said; with any other it is when the message arrived."""
 
 MAX_WH = 2**53
@@ -50,13 +50,24 @@ def believable(wh: int | None) -> int | None:
     return wh if wh is None or -MAX_WH <= wh <= MAX_WH else None
 
 
-def record(db: apsw.Connection, charge_point_id: int, readings: Sequence[Reading]) -> None:
-    """Append `readings` in their order."""
+def record(
+    db: apsw.Connection, charge_point_id: int, readings: Sequence[Reading], *, resumed: int | None = None
+) -> None:
+    """Append `readings` in their order; `resumed` is an interrupted transaction that goes on with them.
+
+    An id that is of no transaction of this charge point is not kept: it would come to mean one that begins later.
+    """
     if not readings:
         return
+    connector = readings[0].connector
+    db.execute(
+        "INSERT OR IGNORE INTO connectors (charge_point_id, evse_id, connector_id) VALUES (?, ?, ?)",
+        (charge_point_id, connector.evse_id, connector.connector_id),
+    )
     db.executemany(
         "INSERT INTO meter_values (charge_point_id, evse_id, connector_id, transaction_id, at, quality, received_at,"
-        " register_wh, energy_wh, power_w, suspect, samples) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " register_wh, energy_wh, power_w, suspect, samples) VALUES (?1, ?2, ?3,"
+        " (SELECT id FROM transactions WHERE id = ?4 AND charge_point_id = ?1), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         [
             (
                 charge_point_id,
@@ -76,6 +87,11 @@ def record(db: apsw.Connection, charge_point_id: int, readings: Sequence[Reading
         ],
     )
     last = db.last_insert_rowid()
+    if resumed is not None:
+        db.execute(
+            "UPDATE transactions SET interrupted = 2 WHERE id = ? AND charge_point_id = ? AND interrupted = 1",
+            (resumed, charge_point_id),
+        )
     if last // ACCOUNT_EVERY != (last - len(readings)) // ACCOUNT_EVERY:
         account(db)
 
@@ -86,7 +102,7 @@ def fingerprint(readings: Sequence[Reading]) -> bytes:
     They cover samples and told times, nothing of the arrival and nothing that was derived.
     """
     return _digest(
-        (to_ms(reading.at) if reading.quality in _TOLD else 0, write_samples(reading.samples)) for reading in readings
+        (to_ms(reading.at) if reading.quality in TOLD else 0, write_samples(reading.samples)) for reading in readings
     )
 
 

@@ -22,13 +22,16 @@ from mcppd.model.transactions import ClosedTransaction, OpenTransaction, Recover
 
 ACCOUNT_EVERY = 500
 
+_INTERRUPTED = 1
+"""In the column of that name; 2 says that it was taken up again, and 0 that there never was a reboot."""
+
 MARK = "coalesce((SELECT value FROM meta WHERE key = 'accounted_reading'), 0)"
 
 # Energy only grows, so the last counted value is the greatest. A register value that is not as far from meterStart as
-# the energy says belongs to a register that began with the transaction.
+# the energy says belongs to a register that began with the transaction. The peak power of one that ended is settled.
 _SUMS = """
     max(m.energy_wh) AS energy, max(iif(m.energy_wh IS NULL, NULL, m.at)) AS at,
-    max(m.power_w) AS power, max(m.id) AS last,
+    max(iif(t.stopped_at IS NULL, m.power_w, NULL)) AS power, max(m.id) AS last,
     max(m.register_wh - t.meter_start_wh = m.energy_wh) AS lifetime, max(m.register_wh = m.energy_wh) AS session
 """
 
@@ -52,8 +55,8 @@ _ACCOUNT = f"""
         counted_at = coalesce(max(counted_at, tail.at), counted_at, tail.at),
         max_power_w = max(max_power_w, coalesce(tail.power, 0)),
         last_reading_id = max(coalesce(last_reading_id, 0), tail.last),
-        series = CASE WHEN series <> 'undecided' THEN series
-                      WHEN tail.lifetime THEN 'lifetime' WHEN tail.session THEN 'session' ELSE series END
+        series = CASE WHEN tail.lifetime THEN 'lifetime'
+                      WHEN tail.session AND series = 'undecided' THEN 'session' ELSE series END
     FROM ({TAILS}) AS tail WHERE transactions.id = tail.transaction_id
 """
 
@@ -122,7 +125,7 @@ class Kept:
             from_ms(self.started_at),
             from_ms(self.start_received_at),
             self.register,
-            bool(self.interrupted),
+            self.interrupted == _INTERRUPTED,
             self.max_power_w,
             self.reservation_id,
         )
@@ -155,6 +158,16 @@ def load_open(db: apsw.Connection) -> list[tuple[int, Kept]]:
     return [(row[0], _with_tail(row[7:], row[1:7])) for row in every(db, _SELECT_OPEN)]
 
 
+def open_on(db: apsw.Connection, charge_point_id: int, evse_id: int, connector_id: int) -> Kept | None:
+    """The transaction that runs on this connector."""
+    row = first(
+        db,
+        SELECT + "t.charge_point_id = ? AND t.evse_id = ? AND t.connector_id = ? AND t.stopped_at IS NULL",
+        (charge_point_id, evse_id, connector_id),
+    )
+    return None if row is None else kept(db, row)
+
+
 def kept(db: apsw.Connection, row: Row) -> Kept:
     """The transaction of a row of `SELECT`, with what the readings beyond the mark add to it."""
     return _with_tail(row, first(db, _TAIL, (row[0],)))
@@ -166,8 +179,10 @@ def _with_tail(row: Row, tail: Row | None) -> Kept:
     energy, at, power, _last, lifetime, session = tail
     before = Kept(*row)
     series = before.series
-    if series == Series.UNDECIDED and energy is not None:
-        series = Series.LIFETIME if lifetime else Series.SESSION if session else series
+    if lifetime:
+        series = Series.LIFETIME
+    elif session and series == Series.UNDECIDED:
+        series = Series.SESSION
     return replace(
         before,
         counted_wh=max(before.counted_wh, energy or 0),

@@ -11,6 +11,15 @@ _WINDOW = 20_000
 """Rows looked at in one call: some 10 ms of the writer's time."""
 
 
+_MARK = "SELECT coalesce((SELECT value FROM meta WHERE key = 'pruned_reading'), 0)"
+
+
+def more_to_prune(db: apsw.Connection, before: datetime) -> bool:
+    """Whether there are readings received before `before` that `prune_meter_values` has not looked at."""
+    at = only(db, f"SELECT min(received_at) FROM (SELECT received_at FROM meter_values WHERE id > ({_MARK}) LIMIT 1)")
+    return at is not None and at < to_ms(before)
+
+
 def prune_meter_values(db: apsw.Connection, before: datetime, limit: int = 1000) -> int:
     """Delete readings outside transactions that were received before `before`; returns how many, at most `limit`.
 
@@ -18,7 +27,7 @@ def prune_meter_values(db: apsw.Connection, before: datetime, limit: int = 1000)
     through a bounded stretch: 0 does not mean that nothing is left to do. The newest row always stays, or its id would
     be given out again.
     """
-    mark = only(db, "SELECT coalesce((SELECT value FROM meta WHERE key = 'pruned_reading'), 0)")
+    mark = only(db, _MARK)
     end = only(
         db,
         "SELECT max(id) FROM (SELECT id, received_at FROM meter_values WHERE id > ? ORDER BY id LIMIT ?)"

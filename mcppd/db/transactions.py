@@ -65,6 +65,10 @@ class StopRecorded:
     """None if UNMATCHED."""
     info: IdTagInfo | None
     """None if no tag was given."""
+    counted_wh: int = 0
+    """What recovery had counted for the transaction before: REPLACED puts the real energy in its place."""
+    contradicts: bool = False
+    """REPEATED, but with another meterStop than the one that stands."""
 
 
 def load_open(db: apsw.Connection) -> list[tuple[int, OpenTransaction]]:
@@ -86,12 +90,7 @@ def start(
     Raises `StorageRefused` when all transaction ids are used up.
     """
     tag_key = fold_tag(request.id_tag)
-    row = first(
-        db,
-        progress.SELECT + "t.charge_point_id = ? AND t.evse_id = ? AND t.connector_id = ? AND t.stopped_at IS NULL",
-        (charge_point_id, request.connector.evse_id, request.connector.connector_id),
-    )
-    standing = None if row is None else progress.kept(db, row)
+    standing = progress.open_on(db, charge_point_id, request.connector.evse_id, request.connector.connector_id)
     said_before = _said_before(db, charge_point_id, request, tag_key, standing)
     if said_before is not None:
         info = check(db, request.id_tag, now=now, open_to_all=open_to_all, verdict=verdict, before_id=said_before.id)
@@ -133,7 +132,10 @@ def stop(
             verdict=verdict,
             before_id=None if kept is None else kept.id,
         )
-    return StopRecorded(match, closed, info)
+    counted_wh = (kept.energy_wh or 0) if kept is not None and match is StopMatch.REPLACED else 0
+    told_wh = request.meter_stop_wh
+    contradicts = match is StopMatch.REPEATED and kept is not None and told_wh not in (None, kept.meter_stop_wh)
+    return StopRecorded(match, closed, info, counted_wh, contradicts)
 
 
 def recover(
@@ -197,6 +199,7 @@ def _insert(
     started_at = to_ms(at)
     told_at, told_text = told(request.at)
     told_wh = meter_start = believable(request.meter_start_wh)
+    reservation_id = request.reservation_id if (request.reservation_id or 0) > 0 else None  # 0 and -1 mean none
     if meter_start is None:
         meter_start = _guess_register(db, charge_point_id, connector)
     db.execute(
@@ -218,7 +221,7 @@ def _insert(
             received_at,
             meter_start,
             told_wh,
-            request.reservation_id,
+            reservation_id,
         ),
     )
     transaction_id = db.last_insert_rowid()
@@ -233,11 +236,11 @@ def _insert(
         (charge_point_id, connector.evse_id, connector.connector_id, received_at),
     )
     db.execute("UPDATE charge_points SET last_tx_start_at = ? WHERE id = ?", (received_at, charge_point_id))
-    if request.reservation_id is not None:
+    if reservation_id is not None:
         db.execute(
             "UPDATE reservations SET status = 'Used', transaction_id = ?"
             " WHERE id = ? AND charge_point_id = ? AND status = 'Accepted'",
-            (transaction_id, request.reservation_id, charge_point_id),
+            (transaction_id, reservation_id, charge_point_id),
         )
     return OpenTransaction(
         transaction_id,
@@ -246,7 +249,7 @@ def _insert(
         from_ms(started_at),
         from_ms(received_at),
         EnergyRegister(meter_start, from_ms(started_at)),
-        reservation_id=request.reservation_id,
+        reservation_id=reservation_id,
     )
 
 

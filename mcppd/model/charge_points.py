@@ -33,6 +33,10 @@ class ConnectorRef:
         return str(self.evse_id) if self.connector_id <= 1 else f"{self.evse_id}.{self.connector_id}"
 
 
+WHOLE = ConnectorRef(0, 0)
+"""The charge point itself."""
+
+
 class Registration(StrEnum):
     """How a charge point stands with us: decides the status in BootNotification.conf (OCPP 1.6, 4.2)."""
 

@@ -52,16 +52,16 @@ class OpenTransaction:
     def energy_wh(self) -> int:
         return self.register.energy_wh
 
-    def metered(self, register: EnergyRegister, power_w: float) -> "OpenTransaction":
-        """The same after a meter value: whoever sends one has taken an interrupted transaction up again."""
+    def metered(self, register: EnergyRegister, power_w: float, *, resumed: bool = True) -> "OpenTransaction":
+        """The same after a meter value. `resumed`: it was named, so an interrupted transaction was taken up again."""
         return OpenTransaction(
             self.id,
             self.connector,
             self.id_tag,
             self.started_at,
             self.received_at,
-            register,
-            False,
+            register if register.energy_wh >= self.register.energy_wh else self.register,
+            self.interrupted and not resumed,
             max(self.max_power_w, power_w),
             self.reservation_id,
         )

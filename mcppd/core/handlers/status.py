@@ -4,7 +4,8 @@ Rules.
 
 1. Order is the order of arrival: the charge point's own time is data beside it.
 2. Status and transaction are two state machines: a status never starts or stops a transaction by itself.
-3. What is said of connector 0 is said of the charge point itself, and never copied to a connector.
+3. What is said of connector 0 is said of the charge point itself, and never copied to a connector. It is available
+   while its connectors charge: that ends nothing.
 """
 
 import logging
@@ -21,6 +22,8 @@ from mcppd.model.requests import StatusNotification
 from mcppd.model.timestamps import TimeQuality
 
 log = logging.getLogger(__name__)
+
+TOO_MANY_CONNECTORS = f"more than {MAX_CONNECTORS} connectors"
 
 _BY_NAME = {status.value.lower(): status for status in ConnectorStatus}
 
@@ -44,9 +47,11 @@ async def status_notification(turn: Turn, request: StatusNotification) -> Outcom
     connector.since = stored.since
     connector.plugged_in_at = stored.plugged_in_at
     connector.status_changes = stored.status_changes
-    if status.idle:
+    if status.idle and not connector.ref.is_charge_point:
         connector.rest()
-    turn.services.orphans.watch(turn.charge_point, connector)
+        if status is ConnectorStatus.AVAILABLE:
+            connector.state_of_charge_percent = None
+    turn.services.orphans.reported(turn.charge_point, connector, turned=stored.previous is not status)
     _note_skew(turn, request)
     event = StatusReported(
         **turn.said,
@@ -62,9 +67,7 @@ async def status_notification(turn: Turn, request: StatusNotification) -> Outcom
 
 async def too_many_connectors(turn: Turn) -> Outcome:
     """The message speaks of one connector more than is kept of any charge point: quarantined and answered."""
-    reason = f"more than {MAX_CONNECTORS} connectors"
-    await turn.quarantine(reason)
-    return Outcome(Noted(), (turn.quarantined(reason),))
+    return Outcome(Noted(), (await turn.keep(TOO_MANY_CONNECTORS, urgent=False),))
 
 
 def _status(said: str, connector: Connector) -> ConnectorStatus:

@@ -50,6 +50,7 @@ CREATE TABLE connectors (
     transactions INTEGER NOT NULL DEFAULT 0,        -- ever started
     last_started_at INTEGER,                        -- when the newest StartTransaction was received
     energy_total_wh INTEGER NOT NULL DEFAULT 0,     -- of all closed transactions
+    energy_shown_wh INTEGER NOT NULL DEFAULT 0,     -- the most that was ever shown before a correction took some back
     last_register_wh INTEGER,                       -- where the newest closed transaction left the register
     PRIMARY KEY (charge_point_id, evse_id, connector_id)
 ) STRICT, WITHOUT ROWID;
@@ -71,7 +72,7 @@ CREATE TABLE transactions (
     meter_start_wh INTEGER NOT NULL,
     meter_start_told_wh INTEGER,                    -- NULL: missing, meter_start_wh is our guess
     reservation_id INTEGER,
-    interrupted INTEGER NOT NULL DEFAULT 0,         -- the charge point rebooted while it ran
+    interrupted INTEGER NOT NULL DEFAULT 0,         -- the charge point rebooted while it ran; 2: and took it up again
     first_reading_id INTEGER NOT NULL,              -- no reading of it has a lower id in meter_values
     last_reading_id INTEGER,                        -- none has a higher one, but for those not yet accounted
     counted_wh INTEGER NOT NULL DEFAULT 0,          -- energy by the accounted readings
