@@ -121,8 +121,11 @@ class TestFailedDisk:
         assert await faulty.read(keys) == ["a"]
 
     async def test_those_that_wait_behind_it_fail_too(self, disk, faulty):
+        async def write(key):
+            return await faulty.write(put, key)  # may be refused at once: the disk fails while these are submitted
+
         fail(disk, io_error)
-        results = await asyncio.gather(*(faulty.write(put, f"{n}") for n in range(2500)), return_exceptions=True)
+        results = await asyncio.gather(*(write(f"{n}") for n in range(2500)), return_exceptions=True)
         assert {type(result) for result in results} == {StorageUnavailable}
         assert len({id(result) for result in results}) == 2500
 
