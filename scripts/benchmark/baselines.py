@@ -2,10 +2,12 @@
 
     python -m scripts.benchmark.baselines
 
-Listens on a free port of loopback and prints it. Answers the messages of the scenarios and remembers nothing.
+Listens on a free port of loopback and prints it. Like the package's own example it logs at INFO, which there is every
+message, both ways. Answers the messages of the scenarios and remembers nothing.
 """
 
 import asyncio
+import logging
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -56,6 +58,8 @@ async def on_connect(connection: websockets.ServerConnection) -> None:
 
 
 async def main() -> None:
+    # As the package's example has it; mcppd logs at INFO too. Both logs go where nobody reads them.
+    logging.basicConfig(level=logging.INFO)
     server = await websockets.serve(on_connect, "127.0.0.1", 0, subprotocols=["ocpp1.6"])
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.wait_closed()
