@@ -8,6 +8,7 @@ Rules.
 """
 
 import logging
+from asyncio import Future
 from datetime import datetime
 from itertools import count
 
@@ -34,16 +35,23 @@ class Answering:
         self._counters = counters
         self._correlation_ids = (f"{run_id}-{number:x}" for number in count(1))
 
-    async def answer(self, link: Link, call: Call, received_at: datetime) -> None:
+    async def answer(self, link: Link, call: Call, received_at: datetime, solicited: bool) -> None:
         """Answer one call on the link it came from. Never raises."""
         started = self._services.clock.monotonic()
         mark = next(self._correlation_ids)
         correlation_id.set(mark)
         self._services.presence.seen(link.charge_point, received_at)
-        turn = Turn(self._services, link, link.charge_point, call, received_at, mark)
+        answered = False
+        turn = Turn(self._services, link, link.charge_point, call, received_at, mark, solicited)
         try:
             outcome = await self._outcome(turn, call)
             payload = link.dialect.write_reply(call.action, outcome.reply)
+            link.send(link.exchange.answer(call, payload), "call_result", call.action, call.id)
+            answered = True
+            self._counters.handling_s[call.action].observe(self._services.clock.monotonic() - started)
+            if outcome.after is not None:
+                outcome.after()
+            self._bus.publish(outcome.events)
         except Rejected as rejected:
             self._refuse(turn, rejected.code, rejected.description)
         except StorageError as error:
@@ -53,13 +61,8 @@ class Answering:
         except Exception:  # a bug in a handler must cost one answer, not the link
             self._counters.errors["handler_failed"] += 1
             log.exception("handler_failed", extra=turn.about())
-            self._refuse(turn, ErrorCode.INTERNAL_ERROR, "the central system failed; see its log")
-        else:
-            link.send(link.exchange.answer(call, payload), "call_result", call.action, call.id)
-            self._counters.handling_s[call.action].observe(self._services.clock.monotonic() - started)
-            if outcome.after is not None:
-                outcome.after()
-            self._bus.publish(outcome.events)
+            if not answered:
+                self._refuse(turn, ErrorCode.INTERNAL_ERROR, "the central system failed; see its log")
 
     async def _outcome(self, turn: Turn, call: Call) -> Outcome:
         reading = await self._read(turn, call)
@@ -73,6 +76,7 @@ class Answering:
             return await handler(turn, reading.request)
         # Submitted first, awaited last: it is in the handler's own commit, or in an earlier one.
         stored = turn.quarantine(reason)
+        stored.add_done_callback(_seen)
         outcome = await handler(turn, reading.request)
         await stored
         return Outcome(outcome.reply, (*outcome.events, turn.quarantined(reason)), outcome.after)
@@ -110,3 +114,9 @@ class Answering:
         self._counters.errors["refused"] += 1
         log.info("call_refused", extra=turn.about(code=code, reason=description))
         link.send(link.exchange.refuse(call, code, description), "call_error", call.action, call.id)
+
+
+def _seen(stored: "Future[None]") -> None:
+    """Where the handler fails too, nobody awaits what the quarantine failed with: it is the same trouble."""
+    if not stored.cancelled():
+        stored.exception()

@@ -8,12 +8,13 @@ Rules.
 3. A link without a BootNotification is asked for one once, after `boot.trigger_delay`.
 4. The solicited mark is set just before the trigger goes out, used up by the next BootNotification, and cleared by a
    trigger that failed, by the time-out and by the end of the link.
+5. What a BootNotification answers is settled when it arrives, not when its turn comes: a trigger that goes out in
+   between is not what it answers.
 """
 
 from collections.abc import Callable
 
 from mcppd.hooks import Clock, Timer
-from mcppd.model.charge_points import BootIdentity, BootMeaning, boot_meaning
 from mcppd.model.settings import NEVER
 
 
@@ -35,8 +36,8 @@ class BootHandshake:
         self._send_trigger = send_trigger
         self._on_ready = on_ready
         self._mark: Timer | None = None
+        self._closed = False
         self.ready_by: str | None = None
-        self.booted = False
         self._timeout: Timer | None = clock.call_later(timeout_s, self._timed_out)
         self._trigger: Timer | None = None
         if trigger_delay_s != NEVER:
@@ -51,13 +52,12 @@ class BootHandshake:
         """Whether the next BootNotification answers a trigger of ours."""
         return self._mark is not None
 
-    def boot(self, said: BootIdentity, last: BootIdentity | None) -> BootMeaning:
-        """A BootNotification came: what it means. Uses up the mark; no trigger goes out on this link any more."""
-        meaning = boot_meaning(solicited=self.solicited, said=said, last=last)
+    def boot_arrived(self) -> bool:
+        """A BootNotification came: whether we asked for it. Uses up the mark; no trigger goes out any more."""
+        solicited = self.solicited
         self.unmark()
-        self.booted = True
         self._cancel_trigger()
-        return meaning
+        return solicited
 
     def boot_answered(self) -> None:
         """The BootNotification got its answer: the link is ready."""
@@ -71,7 +71,8 @@ class BootHandshake:
     def mark(self) -> None:
         """A trigger for a BootNotification goes out now."""
         self.unmark()
-        self._mark = self._clock.call_later(self._timeout_s, self.unmark)
+        if not self._closed:
+            self._mark = self._clock.call_later(self._timeout_s, self.unmark)
 
     def unmark(self) -> None:
         if self._mark is not None:
@@ -79,13 +80,14 @@ class BootHandshake:
             self._mark = None
 
     def close(self) -> None:
-        """The link ended: no timer of it fires any more."""
+        """The link ended: no timer of it fires any more, and it becomes ready no more."""
+        self._closed = True
         self.unmark()
         self._cancel_trigger()
         self._cancel_timeout()
 
     def _become_ready(self, by: str) -> None:
-        if self.ready_by is None:
+        if self.ready_by is None and not self._closed:
             self.ready_by = by
             self._cancel_timeout()
             self._on_ready(by)
@@ -97,8 +99,7 @@ class BootHandshake:
 
     def _trigger_due(self) -> None:
         self._trigger = None
-        if not self.booted:
-            self._send_trigger()
+        self._send_trigger()
 
     def _cancel_trigger(self) -> None:
         if self._trigger is not None:

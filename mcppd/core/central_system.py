@@ -3,7 +3,7 @@
 Rules.
 
 1. The newest link of a charge point takes over at once when its credentials prove it; without credentials the old link
-   is asked first, and keeps its place if it answers.
+   is asked first, and keeps its place if it answers. So is the one that took its place while it was being asked.
 2. A link that was replaced changes nothing any more: links are compared, never identities.
 3. No row is written for a charge point that was not let in.
 """
@@ -17,6 +17,7 @@ from mcppd.core.admission import Admission, Refusal
 from mcppd.core.answering import Answering
 from mcppd.core.bus import Bus
 from mcppd.core.charge_point import ChargePoint
+from mcppd.core.correlation import correlation_id
 from mcppd.core.counters import Counters
 from mcppd.core.link import Link
 from mcppd.core.site import Site
@@ -27,7 +28,7 @@ from mcppd.core.turn import Services
 from mcppd.db import charge_points, security
 from mcppd.hooks import Candidate
 from mcppd.model.charge_points import Registration
-from mcppd.model.errors import StorageError
+from mcppd.model.errors import CallRefused, StorageError
 from mcppd.model.events import (
     ChargePointConnected,
     ChargePointDisconnected,
@@ -44,6 +45,9 @@ log = logging.getLogger(__name__)
 
 PROBE_S = 3.0
 """How long an unauthenticated charge point's old link has to show that it lives."""
+
+MAX_WAITERS = 64
+"""Commands that may wait for one charge point to come back."""
 
 
 class CentralSystem:
@@ -69,6 +73,7 @@ class CentralSystem:
         self._new_id = new_id
         self._links: dict[str, Link] = {}
         self._waiters: dict[str, list[asyncio.Future[Link]]] = {}
+        self._registering: set[str] = set()
 
     # Who is here -------------------------------------------------------------------------------------------------
 
@@ -123,11 +128,15 @@ class CentralSystem:
             if verdict is not None and not verdict.admitted:
                 return Refusal(verdict.status, verdict.reason or "refused by a plugin")
         if charge_point is None:
+            if (refusal := self._may_register(candidate.identity)) is not None:  # others may have come meanwhile
+                return refusal
             charge_point = await self._register(candidate.identity)
-        old = self._links.get(candidate.identity)
-        if old is not None and await old.probe(PROBE_S) and self._links.get(candidate.identity) is old:
-            await self._hijacked(charge_point, candidate)
-            return Refusal(409, "another link of this charge point is alive")
+        asked: Link | None = None
+        while (old := self._links.get(candidate.identity)) is not None and old is not asked:
+            asked = old
+            if await old.probe(PROBE_S) and self._links.get(candidate.identity) is old:
+                await self._hijacked(charge_point, candidate)
+                return Refusal(409, "another link of this charge point is alive")
         dialect, subprotocol = chosen
         return Admission(candidate.identity, dialect, subprotocol, candidate.remote_address)
 
@@ -136,14 +145,20 @@ class CentralSystem:
         if settings.onboarding.mode == "closed" and identity not in settings.charge_points:
             return Refusal(404, "unknown charge point; add it under charge_points, or set onboarding.mode: open")
         most = settings.ocpp.max_charge_points
-        if len(self._site) >= most:
+        if len(self._site) + len(self._registering - {identity}) >= most:
             return Refusal(403, f"{most} charge points are registered already (ocpp.max_charge_points)")
         return None
 
     async def _register(self, identity: str) -> ChargePoint:
         now = self._services.clock.now()
         registration = self._services.settings().of(identity).registration or Registration.ACCEPTED
-        stored = await self._services.database.write(charge_points.register, identity, registration, now)
+        self._registering.add(identity)
+        try:
+            stored = await self._services.database.write(charge_points.register, identity, registration, now)
+        finally:
+            self._registering.discard(identity)
+        if (known := self._site.get(identity)) is not None:  # two handshakes of it at once
+            return known
         charge_point = self._site.add(stored)
         log.info("charge_point_registered", extra={"charge_point": identity, "registration": registration})
         self._bus.publish([ChargePointRegistered(charge_point=identity, at=now, registration=registration)])
@@ -162,9 +177,12 @@ class CentralSystem:
 
     async def _hijacked(self, charge_point: ChargePoint, candidate: Candidate) -> None:
         now, what = self._services.clock.now(), f"second link from {candidate.remote_address} while the first is alive"
-        await self._services.database.write(
-            security.record_event, charge_point.id, "IdentityConflict", now, what, now, own=True, urgent=False
-        )
+        try:
+            await self._services.database.write(
+                security.record_event, charge_point.id, "IdentityConflict", now, what, now, own=True, urgent=False
+            )
+        except StorageError as error:
+            log.error("security_event_not_stored", extra={"charge_point": charge_point.identity, "reason": str(error)})
         event = SecurityEventReported(
             charge_point=charge_point.identity, at=now, type="IdentityConflict", tech_info=what, own=True
         )
@@ -188,6 +206,7 @@ class CentralSystem:
             admission.dialect,
             transport,
             generation=charge_point.generation,
+            after=old.unfinished if old is not None else None,
             clock=self._services.clock,
             counters=self._counters,
             tasks=self._tasks,
@@ -205,12 +224,19 @@ class CentralSystem:
         return link
 
     async def link_of(self, charge_point: ChargePoint, wait_s: float) -> Link | None:
-        """Its link; if it has none, the one that it opens within `wait_s`; None if it opens none."""
-        link = self._links.get(charge_point.identity)
+        """Its link; if it has none, the one that it opens within `wait_s`; None if it opens none.
+
+        Raises CallRefused if too many wait for it already.
+        """
+        identity = charge_point.identity
+        link = self._links.get(identity)
         if link is not None or wait_s <= 0:
             return link
+        waiters = self._waiters.setdefault(identity, [])
+        if len(waiters) >= MAX_WAITERS:
+            raise CallRefused(f"{MAX_WAITERS} commands wait for {identity} already; try again when it is connected")
         waiter: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(charge_point.identity, []).append(waiter)
+        waiters.append(waiter)
         timer = self._services.clock.call_later(wait_s, waiter.cancel)
         try:
             return await waiter
@@ -220,13 +246,17 @@ class CentralSystem:
             return None
         finally:
             timer.cancel()
-            self._waiters[charge_point.identity] = [
-                other for other in self._waiters.get(charge_point.identity, []) if other is not waiter
-            ]
+            if waiter in waiters:  # else the link took them all off the list
+                waiters.remove(waiter)
+            if not waiters and self._waiters.get(identity) is waiters:
+                del self._waiters[identity]
 
     async def close(self, grace_s: float) -> None:
-        """Let what was received be answered, for at most `grace_s`. The door closes the connections."""
-        tasks = [asyncio.ensure_future(link.drained()) for link in self._links.values()]
+        """Let the calls in flight, both ways, be answered, for at most `grace_s`, and send no other.
+
+        The door closes the connections.
+        """
+        tasks = [asyncio.ensure_future(link.finish()) for link in self._links.values()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace_s)
             for task in late:
@@ -234,13 +264,17 @@ class CentralSystem:
 
     # What a link tells -------------------------------------------------------------------------------------------
 
-    async def answer(self, link: Link, call: Call, received_at: datetime) -> None:
-        await self._answering.answer(link, call, received_at)
+    async def answer(self, link: Link, call: Call, received_at: datetime, solicited: bool) -> None:
+        await self._answering.answer(link, call, received_at, solicited)
 
     def ready(self, link: Link, by: str) -> None:
         log.debug("link_ready", extra={"charge_point": link.identity, "by": by})
         event = ChargePointReady(
-            charge_point=link.identity, at=self._services.clock.now(), generation=link.generation, by=by
+            charge_point=link.identity,
+            at=self._services.clock.now(),
+            correlation_id=correlation_id.get(),
+            generation=link.generation,
+            by=by,
         )
         self._bus.publish([event])
 

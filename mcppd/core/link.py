@@ -3,7 +3,8 @@
 Rules.
 
 1. The reader (`receive`) never waits: it sorts frames and puts calls into a bounded inbox. A full inbox pauses reading.
-2. One worker takes the calls in order; it exists only while there are any. A handler may itself call the charge point.
+2. One worker takes the calls in order, after those of the link before; it exists only while there are any. A handler
+   may itself call the charge point.
 3. What was received is handled even if the link closes meanwhile: it is a fact, only its answer is lost.
 4. Nothing of a link outlives it: timers, waiting calls and the solicited mark end with `closed`.
 """
@@ -13,6 +14,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from mcppd.core.boot_handshake import BootHandshake
@@ -23,8 +25,10 @@ from mcppd.core.outbox import Outbox
 from mcppd.core.tasks import Tasks
 from mcppd.core.transport import Transport
 from mcppd.hooks import Clock
+from mcppd.model.charge_points import Registration
 from mcppd.model.commands import Answer, Command, StatusAnswer, TriggerMessage
-from mcppd.model.errors import BadAnswer, CallFailed, SchemaViolation
+from mcppd.model.errors import BadAnswer, CallFailed, MCPPDError, SchemaViolation
+from mcppd.model.replies import RegistrationStatus
 from mcppd.model.settings import NEVER, Settings
 from mcppd.ocpp.dialect import Dialect
 from mcppd.ocpp.exchange import Answered, Asked, Exchange, Garbled, Repeated, Stray
@@ -42,7 +46,7 @@ GARBLE_PER_MINUTE = 10
 class Owner(Protocol):
     """What a link tells the central system."""
 
-    async def answer(self, link: "Link", call: Call, received_at: datetime) -> None: ...
+    async def answer(self, link: "Link", call: Call, received_at: datetime, solicited: bool) -> None: ...
 
     def ready(self, link: "Link", by: str) -> None: ...
 
@@ -58,12 +62,14 @@ class Link:
         transport: Transport,
         *,
         generation: int,
+        after: asyncio.Task[None] | None,
         clock: Clock,
         counters: Counters,
         tasks: Tasks,
         settings: Callable[[], Settings],
         new_id: Callable[[], str],
     ) -> None:
+        """`after` is what the link before this one still has to do: its calls arrived earlier."""
         self.charge_point = charge_point
         self.dialect = dialect
         self.generation = generation
@@ -71,6 +77,8 @@ class Link:
         self.opened_at = clock.monotonic()
         self.status_came = False
         """Whether a StatusNotification came on this link."""
+        self.registered: RegistrationStatus | None = None
+        """What its last BootNotification on this link was answered with: it holds by that until the next one."""
         self.open = True
         self.exchange = Exchange(dialect.error_codes, new_id)
         self._owner = owner
@@ -79,12 +87,13 @@ class Link:
         self._counters = counters
         self._tasks = tasks
         self._settings = settings
-        self._inbox: deque[tuple[Call, datetime]] = deque()
+        self._inbox: deque[tuple[Call, datetime, bool]] = deque()
         self._worker: asyncio.Task[None] | None = None
+        self._after = after
         self._paused = False
         self._last_heard = self.opened_at
         self._garbled: deque[float] = deque(maxlen=GARBLE_PER_MINUTE)
-        self._work_beside: set[asyncio.Task[None]] = set()
+        self._work_beside: dict[str, asyncio.Task[None]] = {}
         self._quirks: set[str] = set()
         identity = self.identity = charge_point.identity
         current = settings()
@@ -132,6 +141,8 @@ class Link:
                 self.send(texts, "call_result")
             case Stray(message_id, late):
                 self._counters.errors["late" if late else "stray"] += 1
+                if late:
+                    self.outbox.answered_late()
                 log_message("in", self.identity, text, message_id)
             case Garbled(kind, reply):
                 log_message("in", self.identity, text)
@@ -144,12 +155,13 @@ class Link:
         self.open = False
         self.handshake.close()
         self.outbox.close()
-        for task in self._work_beside:
+        for task in self._work_beside.values():
             task.cancel()
         self._owner.left(self, reason)
 
     def _put(self, call: Call) -> None:
-        self._inbox.append((call, self._clock.now()))
+        solicited = call.action == "BootNotification" and self.handshake.boot_arrived()
+        self._inbox.append((call, self._clock.now(), solicited))
         if not self._paused and len(self._inbox) >= self._settings().ocpp.inbox:
             self._paused = True
             self._counters.errors["inbox_full"] += 1
@@ -159,17 +171,22 @@ class Link:
 
     async def _work(self) -> None:
         try:
+            if self._after is not None:
+                await asyncio.wait([self._after])
+                self._after = None
             while self._inbox:
-                call, received_at = self._inbox.popleft()
+                call, received_at, solicited = self._inbox.popleft()
                 if self._paused and len(self._inbox) <= self._settings().ocpp.inbox // 2:
                     self._paused = False
                     self._transport.resume_reading()
-                await self._owner.answer(self, call, received_at)
+                await self._owner.answer(self, call, received_at, solicited)
         finally:
             self._worker = None
 
     def _garble(self, kind: str, reply: str | None) -> None:
         self._counters.errors[kind] += 1
+        if kind == "unknown_type":  # of another version perhaps: it shall be ignored (OCPP-J 1.6, 4.1.3)
+            return
         now = self._clock.monotonic()
         if len(self._garbled) == GARBLE_PER_MINUTE and now - self._garbled[0] < 60.0:
             log.warning("link_closed_for_garble", extra={"charge_point": self.identity, "kind": kind})
@@ -184,8 +201,8 @@ class Link:
     def send(self, texts: list[str], kind: MessageType, action: str = "", message_id: str = "") -> None:
         """Send answers. On a link that is closed they are lost, as they would be on the wire."""
         for text in texts:
-            self._note("out", kind, text, message_id, action)
             if self.open:
+                self._note("out", kind, text, message_id, action)
                 self._transport.send(text)
 
     async def call(self, command: Command, *, at_once: bool = False) -> tuple[Answer, dict[str, Any]]:
@@ -212,16 +229,21 @@ class Link:
         return answer, answered
 
     def beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run `work` for this link; it is cancelled when the link closes."""
-        task = self._tasks.spawn(work, f"{name} {self.identity}")
-        self._work_beside.add(task)
-        task.add_done_callback(self._work_beside.discard)
+        """Run `work` for this link, in place of what still runs under the same name; it ends when the link closes."""
+        if not self.open:
+            work.close()
+            return
+        if (before := self._work_beside.get(name)) is not None:
+            before.cancel()
+        task = self._work_beside[name] = self._tasks.spawn(work, f"{name} {self.identity}")
+        task.add_done_callback(partial(self._beside_ended, name))
+
+    def _beside_ended(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._work_beside.get(name) is task:
+            del self._work_beside[name]
 
     def close(self, code: int, reason: str) -> None:
         self._transport.close(code, reason)
-
-    def abort(self) -> None:
-        self._transport.abort()
 
     async def probe(self, timeout_s: float) -> bool:
         return await self._transport.probe(timeout_s)
@@ -232,8 +254,14 @@ class Link:
         self._quirks |= new
         return new
 
-    async def drained(self) -> None:
-        """Wait until every call received so far is answered."""
+    @property
+    def unfinished(self) -> asyncio.Task[None] | None:
+        """What answers the calls received so far, those of the links before included; None if all are answered."""
+        return self._worker or self._after
+
+    async def finish(self) -> None:
+        """Answer what is received and let our call in flight be answered; no other goes out."""
+        await self.outbox.finish()
         while self._worker is not None:
             await asyncio.wait([self._worker])
 
@@ -246,9 +274,11 @@ class Link:
             self.handshake.unmark()
 
     async def _trigger_boot(self) -> None:
+        if self.charge_point.registration is Registration.BLOCKED:  # to be left alone (OCPP 1.6, 4.2)
+            return
         try:
             await self.call(TriggerMessage("BootNotification"), at_once=True)
-        except CallFailed as error:
+        except MCPPDError as error:
             log.info("boot_trigger_failed", extra={"charge_point": self.identity, "reason": str(error)})
 
     def _became_ready(self, by: str) -> None:

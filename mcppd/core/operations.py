@@ -14,6 +14,8 @@ from typing import Any
 from mcppd.core.bus import Bus
 from mcppd.core.central_system import CentralSystem
 from mcppd.core.charge_point import ChargePoint
+from mcppd.core.correlation import correlation_id
+from mcppd.core.link import Link
 from mcppd.core.tasks import Tasks
 from mcppd.db import configuration_keys
 from mcppd.db.database import Database
@@ -29,8 +31,9 @@ from mcppd.model.commands import (
     RemoteStartTransaction,
     RemoteStopTransaction,
 )
-from mcppd.model.errors import ChargePointOffline, ChargePointUnknown, MCPPDError, NotPermitted
+from mcppd.model.errors import ChargePointOffline, ChargePointUnknown, MCPPDError, NotPermitted, StorageError
 from mcppd.model.events import CommandCompleted
+from mcppd.model.replies import RegistrationStatus
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +92,7 @@ class Operations:
         link = await self._central.link_of(charge_point, wait_s)
         if link is None:
             raise ChargePointOffline(charge_point.identity)
-        _check_permission(charge_point, command, action)
+        _check_permission(link, command, action)
         answer, payload = await link.call(command)
         await self._keep(charge_point, command, answer)
         return answer, payload
@@ -105,7 +108,11 @@ class Operations:
         told = [key for key in keys if key.key.lower() not in SECRET_KEYS]
         if told:
             now = self._clock.now()
-            await self._database.write(configuration_keys.store, charge_point.id, told, now, urgent=False)
+            try:
+                await self._database.write(configuration_keys.store, charge_point.id, told, now, urgent=False)
+            except StorageError as error:  # the answer is true all the same
+                extra = {"charge_point": charge_point.identity, "reason": str(error)}
+                log.error("configuration_not_stored", extra=extra)
 
     def _told(self, charge_point: ChargePoint, action: str, outcome: str, duration_s: float, caller: str) -> None:
         extra = {
@@ -119,6 +126,7 @@ class Operations:
         event = CommandCompleted(
             charge_point=charge_point.identity,
             at=self._clock.now(),
+            correlation_id=correlation_id.get(),
             action=action,
             outcome=outcome,
             duration_s=duration_s,
@@ -127,11 +135,19 @@ class Operations:
         self._bus.publish([event])
 
 
-def _check_permission(charge_point: ChargePoint, command: Command, action: str) -> None:
-    """OCPP 1.6, 4.2: no remote start or stop while Pending, nothing at all while Rejected."""
-    if charge_point.registration is Registration.BLOCKED:
-        raise NotPermitted(charge_point.identity, action, "its registration is blocked")
-    if charge_point.registration is Registration.PENDING and isinstance(
-        command, RemoteStartTransaction | RemoteStopTransaction
-    ):
-        raise NotPermitted(charge_point.identity, action, "its registration is pending")
+def _check_permission(link: Link, command: Command, action: str) -> None:
+    """OCPP 1.6, 4.2: no remote start or stop while Pending, nothing at all while Rejected.
+
+    What the configuration says holds at once; what the charge point was last answered holds until it asks again.
+    """
+    registration = link.charge_point.registration
+    if registration is Registration.BLOCKED:
+        raise NotPermitted(link.identity, action, "its registration is blocked")
+    if link.registered is RegistrationStatus.REJECTED:
+        raise NotPermitted(link.identity, action, "it was rejected, until its next BootNotification")
+    if not isinstance(command, RemoteStartTransaction | RemoteStopTransaction):
+        return
+    if registration is Registration.PENDING:
+        raise NotPermitted(link.identity, action, "its registration is pending")
+    if link.registered is RegistrationStatus.PENDING:
+        raise NotPermitted(link.identity, action, "it was answered Pending, until its next BootNotification")

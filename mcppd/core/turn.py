@@ -1,6 +1,7 @@
 """What every handler works with: the services of the house, and the turn, one request being answered."""
 
-from collections.abc import Awaitable, Callable
+from asyncio import Future
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,8 @@ class Turn:
     call: Call
     received_at: datetime
     correlation_id: str
+    solicited: bool = False
+    """Whether it is a BootNotification that answers a trigger of ours."""
 
     @property
     def settings(self) -> Settings:
@@ -76,7 +79,7 @@ class Turn:
             **more,
         }
 
-    def quarantine(self, reason: str, *, urgent: bool = False) -> Awaitable[None]:
+    def quarantine(self, reason: str, *, urgent: bool = False) -> "Future[None]":
         """Keep the message as it was read, for people to look at. Submitted at once; await it before the answer."""
         return self.database.write(
             quarantine.record,

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from mcppd.core.turn import Turn
 from mcppd.db import charge_points
-from mcppd.model.charge_points import BootMeaning, Registration
+from mcppd.model.charge_points import BootMeaning, Registration, boot_meaning
+from mcppd.model.errors import StorageError
 from mcppd.model.events import ChargePointBooted, Event, TransactionInterrupted
 from mcppd.model.replies import CurrentTime, Outcome, Registered, RegistrationStatus
 from mcppd.model.requests import BootNotification, Heartbeat
@@ -18,10 +19,15 @@ RETRY_INTERVAL_S = 60
 
 async def boot_notification(turn: Turn, request: BootNotification) -> Outcome:
     charge_point = turn.charge_point
-    meaning = turn.link.handshake.boot(request.identity, charge_point.boot)
-    interrupted = await turn.database.write(
-        charge_points.record_boot, charge_point.id, request.identity, meaning.is_boot, turn.received_at
-    )
+    meaning = boot_meaning(solicited=turn.solicited, said=request.identity, last=charge_point.boot)
+    try:
+        interrupted = await turn.database.write(
+            charge_points.record_boot, charge_point.id, request.identity, meaning.is_boot, turn.received_at
+        )
+    except StorageError:
+        if turn.solicited:  # it gets no answer; said again, it still answers our trigger
+            turn.link.handshake.mark()
+        raise
     charge_point.boot = request.identity
     events: list[Event] = []
     if meaning.is_boot:
@@ -32,6 +38,7 @@ async def boot_notification(turn: Turn, request: BootNotification) -> Outcome:
         interval_s = round(turn.settings.heartbeat_interval(charge_point.identity))
 
     def after() -> None:
+        turn.link.registered = status
         turn.link.handshake.boot_answered()
         if meaning.is_boot and status is RegistrationStatus.ACCEPTED:
             turn.services.begin_setup(turn.link)

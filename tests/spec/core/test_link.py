@@ -253,3 +253,21 @@ class TestRequests:
 
 def _status(number: int) -> dict[str, Any]:
     return {"connectorId": 1 + number % 5, "status": "Available", "errorCode": "NoError", "info": str(number)}
+
+
+class TestTheEnd:
+    """What becomes of calls when the central system stops."""
+
+    async def test_a_call_in_flight_may_still_be_answered_and_no_other_is_sent(self, house: House, ready: Peer) -> None:
+        first, second = sending(house, "Reset", {"type": "Soft"}), sending(house, "Reset", {"type": "Hard"})
+        call = await ready.hears("Reset")
+        closing = asyncio.ensure_future(house.core.central.close(5.0))
+        await house.quiet()
+        assert not closing.done()
+        ready.answers(call, status="Accepted")
+        await closing
+        assert (await first).answer.accepted
+        assert not ready.has_heard("Reset")
+        ready.leaves()
+        with pytest.raises(ConnectionClosed):
+            await second
