@@ -5,14 +5,16 @@ Rules.
 1. Nothing listens before everything that answers is ready; READY=1 only when everything listens.
 2. What stops the daemon is one of: a signal (exit 0), a database that failed for good (exit 1: systemd starts a fresh
    process that reads what is really on disk), an error while starting (exit 1, or 78 where only people can help).
-3. A second signal means now.
+3. A second signal means now. So does an end that takes too long, whatever hangs: what was acknowledged is on disk.
 """
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +46,14 @@ CALLS_GRACE_S = 5.0
 """At the end: how long calls that were received may take to be answered."""
 
 LINKS_GRACE_S = 2.0
-"""At the end: how long charge points may take to join in the closing handshake."""
+"""At the end: how long charge points may take to join in the closing handshake; half of it where the calls took all of
+their time."""
+
+LAST_S = 0.2
+"""At the very end: how long cancelled tasks may take to end."""
+
+STOP_S = 9.5
+"""At the end: after this the process is ended, whatever still hangs. All that is waited for adds up to less."""
 
 
 class Daemon:
@@ -57,30 +66,44 @@ class Daemon:
         self._started_at = datetime.now(UTC)
         self._started = monotonic()
         self._stopping = asyncio.Event()
+        self._serving = False
         self._clock = SystemClock()
 
     async def run(self, database: Database) -> int:
         """Serve until a signal or a failure; `database` is closed by whoever opened it."""
         self._build(database)
         self._watch_signals()
-        try:
-            await self._open()
-        except (OSError, MCPPDError) as error:
-            log.error("start_failed", extra={"reason": str(error)})
-            await self._close()
-            return EX_FAILED
+        opening = asyncio.ensure_future(self._open())
         failure = asyncio.ensure_future(database.wait_failed())
         stopping = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait([failure, stopping], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([opening, failure, stopping], return_when=asyncio.FIRST_COMPLETED)
+        opening.cancel()  # where a signal comes first: a plugin may take its time to start
+        started = await self._started_well(opening)
+        if started:
+            await asyncio.wait([failure, stopping], return_when=asyncio.FIRST_COMPLETED)
         failed = failure.done()
         if failed:
             log.critical("storage_failed", extra={"reason": str(failure.result())})
         for waiter in (failure, stopping):
             waiter.cancel()
-        self._supervisor.stopping()
+        self._serving = False
+        if started:
+            self._supervisor.stopping()
         await self._close()
-        log.info("stopped", extra={"uptime_s": round(monotonic() - self._started, 1)})
-        return EX_FAILED if failed else EX_OK
+        if self._stopping.is_set() or started:
+            log.info("stopped", extra={"uptime_s": round(monotonic() - self._started, 1)})
+        return EX_OK if self._stopping.is_set() and not failed else EX_FAILED
+
+    async def _started_well(self, opening: asyncio.Future[None]) -> bool:
+        """Whether all was opened; False, and said, if it could not be, or if it was called off."""
+        try:
+            await opening
+        except asyncio.CancelledError:
+            return False
+        except (OSError, MCPPDError) as error:
+            log.error("start_failed", extra={"reason": str(error)})
+            return False
+        return True
 
     def _build(self, database: Database) -> None:
         settings = self._settings
@@ -116,6 +139,7 @@ class Daemon:
         # What was made so far stays for good: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        ctypes.CDLL(None).malloc_trim(0)  # what the start needed only once goes back to the machine
         # A message leaves nothing behind that only the collector could free: it looks seldom.
         gc.set_threshold(20_000, 20, 20)
         if not clock_is_set():
@@ -130,15 +154,19 @@ class Daemon:
             "onboarding": self._settings.onboarding.mode,
         }
         log.info("listening", extra=extra)
+        self._serving = True
         self._supervisor.ready()
 
     async def _close(self) -> None:
         """No new links, calls in flight answered, links closed with 1012, plugins and the disk given what is left."""
+        began = monotonic()
+        end_after(STOP_S)
+        self._core.database.commit_interval_s = 0.0  # nobody who waits for an answer waits for company now
         self._websockets.stop_accepting()
         await self._core.central.close(CALLS_GRACE_S)
-        await self._websockets.close(LINKS_GRACE_S)
-        await self._core.stop(CALLS_GRACE_S)
-        await self._http.close(1.0)
+        rest_s = CALLS_GRACE_S + LINKS_GRACE_S / 2 - (monotonic() - began)
+        await self._websockets.close(min(LINKS_GRACE_S, rest_s))
+        await asyncio.gather(self._core.stop(), self._http.close(1.0))
         self._lag.stop()
         self._supervisor.close()
 
@@ -153,13 +181,14 @@ class Daemon:
     def _stop(self, number: signal.Signals) -> None:
         if self._stopping.is_set():
             log.warning("stopped_at_once", extra={"signal": number.name})
-            os._exit(EX_FAILED)  # the database loses nothing by it: what was acknowledged is on disk
+            os._exit(EX_FAILED)
         log.info("stopping", extra={"signal": number.name})
         self._stopping.set()
 
     def _reload_settings(self) -> None:
-        """All of the new configuration, or none of it."""
-        self._supervisor.reloading()
+        """All of the new configuration, or none of it. Rule 1 holds while it still starts, or stops already."""
+        if self._serving:
+            self._supervisor.reloading()
         try:
             settings = self._reload()
         except ConfigurationError as error:
@@ -168,7 +197,9 @@ class Daemon:
             log.error("not_reloaded", extra={"faults": len(error.faults)})
         else:
             self._apply(settings)
-        self._supervisor.ready()
+        finally:
+            if self._serving:
+                self._supervisor.ready()
 
     def _apply(self, settings: Settings) -> None:
         later = needs_restart(self._settings, settings)
@@ -222,7 +253,28 @@ def serve(settings: Settings, reload: Callable[[], Settings]) -> int:
 
 
 async def _run(settings: Settings, reload: Callable[[], Settings], database: Database) -> int:
-    return await Daemon(settings, reload).run(database)
+    try:
+        status = await Daemon(settings, reload).run(database)
+    finally:
+        database.close()
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    if rest and (await asyncio.wait(rest, timeout=LAST_S))[1]:
+        os._exit(status)  # the loop would wait for ever for a plugin's task that does not let itself be cancelled
+    return status
+
+
+def end_after(seconds: float) -> None:
+    """End the process after this, unless it has ended by then. In a thread: the loop itself may hang, or the disk."""
+
+    def end() -> None:
+        log.critical("stop_took_too_long", extra={"seconds": seconds})
+        os._exit(EX_FAILED)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -24,6 +24,9 @@ from mcppd.model.events import Event
 from mcppd.model.settings import Settings
 from mcppd.ocpp.dialect import Dialect
 
+TASKS_GRACE_S = 0.5
+"""At the end: how long what still runs may take. What it has submitted to the database is stored all the same."""
+
 
 class Core:
     """`start` before the first link is accepted, `stop` after the last one was closed."""
@@ -100,14 +103,17 @@ class Core:
             registration = self._settings().of(charge_point.identity).registration
             charge_point.registration = registration or Registration.ACCEPTED
 
-    async def stop(self, grace_s: float) -> None:
-        """Answer what was received, hand the plugins what happened, store who was last seen."""
+    async def stop(self) -> None:
+        """Hand the plugins what happened, store who was last seen, end all that runs: within three seconds.
+
+        `central.close` comes before, and the end of all links.
+        """
         self.housekeeping.stop()
-        await self.central.close(grace_s)
         await self.plugins.stop()
         self.orphans.close()
-        await self.presence.write()
-        await self.tasks.stop(1.0)
+        self.tasks.spawn(self.presence.write(), "presence")
+        await self.tasks.stop(TASKS_GRACE_S)
+        self.presence.close()
 
     def _count(self, event: Event) -> None:
         self.counters.events[type(event).__name__] += 1

@@ -39,9 +39,7 @@ class Presence:
 
     async def write(self) -> None:
         """Store all that changed since the last time. What cannot be stored waits for the next time."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.close()
         changed, self._changed = list(self._changed.values()), {}
         if not changed:
             return
@@ -51,6 +49,12 @@ class Presence:
             log.warning("presence_not_stored", extra={"reason": str(error)})
             for charge_point in changed:
                 self.changed(charge_point)
+
+    def close(self) -> None:
+        """No timer is left."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _due(self) -> None:
         self._timer = None

@@ -161,7 +161,7 @@ class House:
 
     async def __aexit__(self, *exc: object) -> None:
         self._cut_links()
-        await self.core.stop(5.0)
+        await self.core.stop()
         self.database.close()
 
     def _cut_links(self) -> None:
