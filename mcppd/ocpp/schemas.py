@@ -9,7 +9,6 @@ from functools import partial
 from importlib.resources import files
 from typing import Any
 
-import fastjsonschema
 import msgspec
 
 from mcppd.model.errors import SchemaViolation
@@ -39,7 +38,7 @@ class Schema:
         check = self._check or self._compiled()
         try:
             check(value)
-        except (msgspec.ValidationError, fastjsonschema.JsonSchemaValueException):
+        except ValueError:  # of msgspec and of fastjsonschema
             return False
         return True
 
@@ -56,10 +55,10 @@ class Schema:
         # The validator that can tell what is wrong takes long to make, so it is only made for messages that someone
         # got wrong.
         if self._explain is None:
-            self._explain = fastjsonschema.compile(self.document, use_default=False, use_formats=False)
+            self._explain = _generated(self.document, detailed=True)
         try:
             self._explain(value)
-        except fastjsonschema.JsonSchemaValueException as error:
+        except ValueError as error:
             return _violation(self.action, error)
         return None  # 1.0 is an integer in some drafts, and not in the shape's eyes
 
@@ -68,9 +67,7 @@ class Schema:
         try:
             self._check = partial(msgspec.convert, type=shape(document))
         except NoShape:
-            self._check = fastjsonschema.compile(
-                document, use_default=False, use_formats=False, detailed_exceptions=False
-            )
+            self._check = _generated(document, detailed=False)
         return self._check
 
     def _load(self) -> dict[str, Any]:
@@ -78,7 +75,16 @@ class Schema:
         return document
 
 
-def _violation(action: str, error: fastjsonschema.JsonSchemaValueException) -> SchemaViolation:
+def _generated(document: dict[str, Any], *, detailed: bool) -> Callable[[Any], Any]:
+    import fastjsonschema  # only where there is something to explain, or no shape: a box may do without for days
+
+    check: Callable[[Any], Any] = fastjsonschema.compile(
+        document, use_default=False, use_formats=False, detailed_exceptions=detailed
+    )
+    return check
+
+
+def _violation(action: str, error: Any) -> SchemaViolation:
     """The error in our own words: nothing of the value is in it, only what the schema says."""
     path = "$" + (error.name or "").removeprefix("data")
     rule, demand = error.rule or "", error.rule_definition

@@ -12,13 +12,11 @@ import struct
 from typing import Any
 
 import h11
-from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
 
 from mcppd.server.api.app import Listener
 from mcppd.server.api.encode import to_bytes
 from mcppd.server.api.problems import Problem
+from mcppd.server.lean_uvicorn import Config, H11Protocol, ServerState
 
 MAX_CONNECTIONS = 64
 """Of one listener. Those beyond are answered 503; twice as many are not let in at all."""

@@ -4,8 +4,6 @@ import asyncio
 import functools
 from contextlib import suppress
 
-from uvicorn.server import ServerState
-
 from mcppd.hooks import Clock
 from mcppd.model.addresses import read_address
 from mcppd.model.errors import ConfigurationError, Fault
@@ -15,6 +13,7 @@ from mcppd.server.api.rights import Rights, TokenFile
 from mcppd.server.api.services import Services
 from mcppd.server.control import ControlSocket
 from mcppd.server.http_connection import Connection, protocol_config, server_state
+from mcppd.server.lean_uvicorn import ServerState
 
 BACKLOG = 64
 
