@@ -90,6 +90,23 @@ class TestSessionRegister:
     def test_a_lifetime_value_amid_session_values_is_suspect(self):
         assert after(LIFETIME, (300, 1)).advance(100_400, minutes(2)) is None
 
+    def test_a_zero_that_was_no_register_is_made_good_by_a_value_that_continues(self):
+        register = after(LIFETIME, (0, 1), (100_400, 2))
+        assert (register.energy_wh, register.series) == (400, Series.LIFETIME)
+
+    def test_the_same_with_a_meter_start_so_low_that_either_could_be(self):
+        assert after(EnergyRegister(1000, NOON), (0, 1), (1100, 2)).energy_wh == 100
+
+    def test_a_value_just_below_meter_start_is_still_one_of_the_session(self):
+        assert after(EnergyRegister(1000, NOON), (0, 1), (999, 2)).energy_wh == 999
+
+    def test_once_it_counted_it_stays_what_it_is_also_beyond_meter_start(self):
+        assert after(EnergyRegister(1000, NOON), (0, 1), (400, 2), (1500, 9)).energy_wh == 1500
+
+    @pytest.mark.parametrize(("first", "energy"), [(300, 200), (100_300, 100_200 - 100_000)])
+    def test_energy_at_a_register_is_told_by_its_series(self, first, energy):
+        assert after(LIFETIME, (first, 1)).energy_at(first - 100) == energy
+
     def test_with_meter_start_zero_both_are_one(self):
         assert after(EnergyRegister(0, NOON), (0, 1), (2_000, 5)).energy_wh == 2000
 
