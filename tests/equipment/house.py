@@ -20,6 +20,7 @@ from mcppd.core.assembly import Core
 from mcppd.core.link import Link
 from mcppd.db.database import Database
 from mcppd.hooks import Candidate
+from mcppd.model.commands import CommandResult
 from mcppd.model.events import Event
 from mcppd.model.settings import Settings
 from mcppd.ocpp.dialect import Dialect
@@ -197,6 +198,11 @@ class House:
         self._peers.append(peer)
         await settle()
         return peer
+
+    def sending(self, action: str, body: dict[str, Any], **more: Any) -> "asyncio.Task[CommandResult]":
+        """Tell CP1 something, without waiting for its answer."""
+        work = self.core.operations.send_raw("CP1", action, body, caller="test", **more)
+        return asyncio.ensure_future(work)
 
     async def quiet(self) -> None:
         """Wait until everything that was said is stored and everything that follows from it has happened."""

@@ -1,4 +1,4 @@
-"""The end of the daemon where something hangs: a plugin, a charge point, the commit interval. Ten seconds are the most."""
+"""The end of the daemon where something hangs: a plugin, a charge point, the commit interval. Within ten seconds."""
 
 import asyncio
 import json

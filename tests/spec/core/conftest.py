@@ -17,3 +17,11 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 @pytest.fixture
 async def cp(house: House) -> Peer:
     return await house.connect("CP1")
+
+
+@pytest.fixture
+async def ready(house: House, cp: Peer) -> Peer:
+    """CP1, booted and ready for commands."""
+    await cp.says("BootNotification", chargePointVendor="Acme", chargePointModel="AC22")
+    await house.passes(seconds=1)
+    return cp

@@ -1,11 +1,13 @@
 """The boot handshake of a link: readiness, the proactive trigger, the four-row table, the solicited mark."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mcppd.model.charge_points import BootIdentity, BootMeaning, Registration
+from mcppd.model.charge_points import BootIdentity, BootMeaning
+from mcppd.model.errors import StorageUnavailable
 from mcppd.model.events import ChargePointBooted, ChargePointReady
 from mcppd.model.settings import NEVER, BootOverride, ChargePointSettings
 from tests.equipment.house import House, Peer, quiet_settings
@@ -19,6 +21,11 @@ async def asking(tmp_path: Path):
     """A house that asks: the trigger goes out after 5 s; set-up is on."""
     async with House(tmp_path, quiet_settings(boot={"setup": True})) as house:
         yield house
+
+
+def full(*args: object) -> None:
+    """Stands for a write of a database whose disk is full."""
+    raise StorageUnavailable("the disk is full")
 
 
 async def triggered(house: House, cp: Peer) -> None:
@@ -247,6 +254,58 @@ class TestTheSolicitedMark:
         await cp.says("BootNotification", BOOT)
         assert house.happened(ChargePointBooted) == []
 
+    async def test_a_boot_notification_that_came_before_the_trigger_is_no_answer_to_it(self, asking: House) -> None:
+        """It arrived in time, but its turn comes only when the trigger is out: what counts is its arrival."""
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        await asking.passes(seconds=4.9)
+        gate = threading.Event()
+        stuck = asking.database.write(lambda db: gate.wait(10))
+        boot = cp.sends("BootNotification", BOOT)
+        await asking.clock.advance(0.2)
+        gate.set()
+        await stuck
+        await cp.answer_to(boot)
+        assert [event.meaning for event in asking.happened(ChargePointBooted)] == [BootMeaning.REBOOT]
+        assert not cp.has_heard("TriggerMessage")
+
+    async def test_an_answer_whose_link_closes_before_its_turn_is_still_one(self, asking: House) -> None:
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        await triggered(asking, cp)
+        cp.sends("BootNotification", BOOT)
+        cp.leaves()
+        await asking.quiet()
+        assert asking.happened(ChargePointBooted) == []
+        assert asking.core.central.view("CP1").boots == 1
+
+    async def test_an_answer_that_could_not_be_stored_is_one_when_it_is_said_again(
+        self, asking: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        await triggered(asking, cp)
+        with monkeypatch.context() as patch:
+            patch.setattr("mcppd.db.charge_points.record_boot", full)
+            cp.sends("BootNotification", BOOT)
+            await asking.quiet()
+        await cp.says("BootNotification", BOOT)
+        assert asking.happened(ChargePointBooted) == []
+
+    async def test_a_reboot_that_could_not_be_stored_is_one_when_it_is_said_again(
+        self, asking: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        with monkeypatch.context() as patch:
+            patch.setattr("mcppd.db.charge_points.record_boot", full)
+            cp.sends("BootNotification", BOOT)
+            await asking.quiet()
+        assert asking.core.central.view("CP1").boots == 1
+        await cp.says("BootNotification", BOOT)
+        assert [event.meaning for event in asking.happened(ChargePointBooted)] == [BootMeaning.REBOOT]
+        assert asking.core.central.view("CP1").boots == 2
+
     async def test_no_timer_of_a_link_survives_it(self, asking: House) -> None:
         cp = await asking.connect("CP1")
         await asking.passes(seconds=5)
@@ -258,31 +317,35 @@ class TestTheSolicitedMark:
         assert asking.happened(ChargePointReady) == []
 
 
-class TestRegistration:
-    async def test_an_accepted_one_is_told_the_time_and_the_heartbeat_interval(self, house: House, cp: Peer) -> None:
-        reply = await cp.says("BootNotification", BOOT)
-        assert reply == {"status": "Accepted", "currentTime": "2026-11-21T08:00:00Z", "interval": 300}
+class TestTheEndOfTheLink:
+    """A call that was received is handled although its link closed meanwhile, but it wakes nothing of that link."""
 
-    async def test_a_pending_one_is_told_so_and_gets_no_remote_start(self, tmp_path: Path) -> None:
-        settings = quiet_settings(charge_points={"CP1": ChargePointSettings(registration=Registration.PENDING)})
-        async with House(tmp_path, settings) as house:
-            cp = await house.connect("CP1")
-            assert (await cp.says("BootNotification", BOOT))["status"] == "Pending"
-            with pytest.raises(Exception, match="registration is pending"):
-                await house.core.operations.send_raw("CP1", "RemoteStartTransaction", {"idTag": "A"}, caller="test")
+    async def test_a_boot_notification_handled_later_makes_nothing_ready(self, asking: House) -> None:
+        cp = await asking.connect("CP1")
+        cp.sends("BootNotification", BOOT)
+        cp.leaves()
+        await asking.quiet()
+        assert len(asking.happened(ChargePointBooted)) == 1, "it is a fact"
+        assert asking.happened(ChargePointReady) == []
+        await asking.passes(seconds=1)
+        timers, tasks = asking.clock.pending, len(asking.core.tasks)
+        await asking.passes(seconds=20)
+        assert asking.happened(ChargePointReady) == []
+        assert (timers, tasks) == (asking.clock.pending, 0)
 
-    async def test_a_blocked_one_is_rejected(self, tmp_path: Path) -> None:
-        settings = quiet_settings(charge_points={"CP1": ChargePointSettings(registration=Registration.BLOCKED)})
-        async with House(tmp_path, settings) as house:
-            cp = await house.connect("CP1")
-            assert (await cp.says("BootNotification", BOOT))["status"] == "Rejected"
-            with pytest.raises(Exception, match="registration is blocked"):
-                await house.core.operations.send_raw("CP1", "Reset", {"type": "Soft"}, caller="test")
+    async def test_nor_does_any_other_message(self, asking: House) -> None:
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        cp.sends("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError"})
+        cp.sends("Heartbeat", {})
+        cp.leaves()
+        await asking.passes(seconds=60)
+        assert asking.happened(ChargePointReady) == []
 
-    async def test_an_unset_clock_answers_pending_where_the_configuration_says_so(self, tmp_path: Path) -> None:
-        async with House(tmp_path, quiet_settings(boot={"require_time_sync": True})) as house:
-            house.clock_is_set = False
-            cp = await house.connect("CP1")
-            assert (await cp.says("BootNotification", BOOT))["status"] == "Pending"
-            house.clock_is_set = True
-            assert (await cp.says("BootNotification", BOOT))["status"] == "Accepted"
+    async def test_no_set_up_of_the_old_link_reaches_the_new_one(self, asking: House) -> None:
+        cp = await asking.connect("CP1")
+        cp.sends("BootNotification", BOOT)
+        again = await asking.connect("CP1")
+        await again.says("Heartbeat", {})
+        await asking.passes(seconds=4)
+        assert not again.has_heard("GetConfiguration")

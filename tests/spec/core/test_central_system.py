@@ -1,5 +1,6 @@
 """Who may connect, whose link counts, and what is told when that changes."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from mcppd.core.admission import Admission, Refusal
 from mcppd.core.subprotocols import choose
 from mcppd.model.charge_points import Registration
+from mcppd.model.errors import ConnectionClosed, StorageUnavailable
 from mcppd.model.events import (
     ChargePointConnected,
     ChargePointDisconnected,
@@ -17,8 +19,14 @@ from mcppd.model.events import (
 )
 from mcppd.model.settings import ChargePointSettings
 from mcppd.ocpp.v16 import dialect as v16
-from tests.equipment.house import House, Peer, quiet_settings
+from tests.equipment.clock import settle
+from tests.equipment.house import House, Peer, Wire, quiet_settings
 from tests.equipment.v201 import dialect as v201
+
+
+def full(*args: object, **kwargs: object) -> None:
+    """Stands for a write of a database whose disk is full."""
+    raise StorageUnavailable("the disk is full")
 
 
 class TestSubprotocols:
@@ -66,6 +74,37 @@ class TestAdmission:
             assert isinstance(refusal, Refusal)
             assert refusal.status == 403
             assert isinstance(await house.admit("A"), Admission), "those that are registered are let in"
+
+    async def test_not_even_if_they_come_at_once(self, tmp_path: Path) -> None:
+        async with House(tmp_path, quiet_settings(ocpp={"max_charge_points": 2})) as house:
+            outcomes = await asyncio.gather(*(house.admit(f"CP{number}") for number in range(20)))
+            assert sum(isinstance(outcome, Admission) for outcome in outcomes) == 2
+            assert len(house.core.central.views()) == 2
+
+    async def test_two_handshakes_of_a_new_one_at_once_register_it_once(self, tmp_path: Path) -> None:
+        async with House(tmp_path, quiet_settings(ocpp={"max_charge_points": 1})) as house:
+            outcomes = await asyncio.gather(house.admit("NEW"), house.admit("NEW"))
+            assert all(isinstance(outcome, Admission) for outcome in outcomes)
+            assert len(house.happened(ChargePointRegistered)) == 1
+
+    async def test_a_database_that_cannot_be_written_refuses_newcomers_and_takes_them_in_later(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr("mcppd.db.charge_points.register", full)
+            refusal = await house.admit("NEW")
+        assert isinstance(refusal, Refusal)
+        assert refusal.status == 503
+        assert house.core.counters.errors["link_refused"] == 1
+        assert isinstance(await house.admit("NEW"), Admission)
+
+    async def test_the_configuration_says_how_one_is_registered(self, tmp_path: Path) -> None:
+        blocked = {"CP1": ChargePointSettings(registration=Registration.BLOCKED)}
+        async with House(tmp_path, quiet_settings(charge_points=blocked)) as house:
+            await house.connect("CP1")
+            await house.connect("CP2")
+            told = {event.charge_point: event.registration for event in house.happened(ChargePointRegistered)}
+            assert told == {"CP1": Registration.BLOCKED, "CP2": Registration.ACCEPTED}
 
     async def test_no_common_subprotocol_completes_and_closes(self, house: House) -> None:
         refusal = await house.admit("CP1", subprotocols=("ocpp1.5",))
@@ -119,6 +158,69 @@ class TestTakeOver:
         cp.leaves()
         assert house.core.central.view("CP1").connectors[0].power_w == 0
 
+    async def test_one_that_took_the_place_of_a_dead_one_meanwhile_is_asked_too(self, house: House, cp: Peer) -> None:
+        """Two newcomers at once, while the old link is being asked: the second must not push the first out unasked."""
+        verdict = asyncio.Event()
+
+        async def slow(timeout_s: float) -> bool:
+            assert timeout_s == 3.0
+            await verdict.wait()
+            return False
+
+        cp.wire.probe = slow  # type: ignore[method-assign]
+
+        async def arrives(address: str) -> Admission | Refusal:
+            outcome = await house.admit("CP1", remote_address=address)
+            if isinstance(outcome, Admission):
+                wire = Wire(address)
+                wire.alive = True
+                house.core.central.open_link(outcome, wire)
+            return outcome
+
+        arrivals = asyncio.gather(arrives("192.0.2.2"), arrives("192.0.2.3"))
+        await settle()
+        verdict.set()
+        first, refusal = await arrivals
+        assert isinstance(first, Admission)
+        assert isinstance(refusal, Refusal)
+        assert refusal.status == 409
+
+    async def test_a_conflict_that_cannot_be_stored_is_refused_all_the_same(
+        self, house: House, cp: Peer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("mcppd.db.security.record_event", full)
+        cp.wire.alive = True
+        refusal = await house.admit("CP1")
+        assert isinstance(refusal, Refusal)
+        assert refusal.status == 409
+        assert len(house.happened(SecurityEventReported)) == 1
+
+    async def test_a_call_of_the_old_link_fails_at_once(self, house: House, ready: Peer) -> None:
+        task = house.sending("Reset", {"type": "Soft"})
+        await ready.hears("Reset")
+        again = await house.connect("CP1")
+        with pytest.raises(ConnectionClosed):
+            await task
+        await again.says("Heartbeat", {})
+        await house.passes(seconds=1)
+        assert not again.has_heard("Reset")
+
+    async def test_what_is_shown_is_the_link_that_there_is(self, house: House, ready: Peer) -> None:
+        view = house.core.central.view("CP1")
+        assert (view.connected, view.ready, view.remote_address) == (True, True, "192.0.2.1")
+        again = await house.connect("CP1", remote_address="192.0.2.9")
+        view = house.core.central.view("CP1")
+        assert (view.connected, view.ready, view.remote_address) == (True, False, "192.0.2.9")
+        await house.passes(seconds=5)
+        again.leaves()
+        view = house.core.central.view("CP1")
+        assert (view.connected, view.ready, view.remote_address) == (False, False, None)
+        assert view.connected_since is None
+        assert view.last_disconnect_at == house.clock.now()
+        left = house.happened(ChargePointDisconnected)
+        assert [(event.generation, event.connected_s) for event in left] == [(1, 1.0), (2, 5.0)]
+        assert house.core.central.view("NOBODY") is None
+
 
 class TestPresence:
     async def test_last_seen_is_stored_within_half_a_minute_and_survives(self, house: House, cp: Peer) -> None:
@@ -129,6 +231,34 @@ class TestPresence:
         view = house.core.central.view("CP1")
         assert (view.last_seen_at - view.last_connect_at).total_seconds() == 10
         assert view.last_heartbeat_at == view.last_seen_at
+
+    async def test_what_cannot_be_stored_is_stored_the_next_time(
+        self, house: House, cp: Peer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await cp.says("Heartbeat", {})
+        with monkeypatch.context() as patch:
+            patch.setattr("mcppd.db.charge_points.record_presence", full)
+            await house.passes(seconds=30)
+        assert "presence_not_stored" in caplog.text
+        await house.passes(seconds=30)
+        await house.restart()
+        assert house.core.central.view("CP1").last_heartbeat_at is not None
+
+    async def test_a_quiet_site_has_no_timer_and_writes_nothing(self, house: House, cp: Peer) -> None:
+        cp.leaves()
+        await house.passes(seconds=31)
+        timers, rows = house.clock.pending, house.database.stats.rows
+        await house.passes(seconds=300)
+        assert (house.clock.pending, house.database.stats.rows) == (timers, rows)
+
+    async def test_the_end_stores_it_at_once_and_leaves_no_timer(self, tmp_path: Path) -> None:
+        async with House(tmp_path) as house:
+            cp = await house.connect("CP1")
+            await cp.says("Heartbeat", {})
+            clock = house.clock
+        assert clock.pending == 0
+        async with House(tmp_path) as house:
+            assert house.core.central.view("CP1").last_heartbeat_at is not None
 
 
 class TestReload:

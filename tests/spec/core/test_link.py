@@ -1,10 +1,11 @@
-"""The link: calls in order both ways, one in flight, deadlines, strays, garble, repeats, closing (OCPP-J 1.6, 4)."""
+"""The link, our side as the caller: in order, one in flight, deadlines, strays, closing (OCPP-J 1.6, 4)."""
 
 import asyncio
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
+from mcppd.model.commands import Reset, TriggerMessage
 from mcppd.model.errors import (
     BadAnswer,
     CallErrorReceived,
@@ -12,29 +13,16 @@ from mcppd.model.errors import (
     ConnectionClosed,
     NoAnswer,
 )
-from mcppd.model.requests import Heartbeat
-from tests.equipment.house import CallErrorAnswer, House, Peer
-
-BOOT = {"chargePointVendor": "Acme", "chargePointModel": "AC22"}
-
-
-@pytest.fixture
-async def ready(house: House, cp: Peer) -> Peer:
-    """CP1, booted and ready for commands."""
-    await cp.says("BootNotification", BOOT)
-    await house.passes(seconds=1)
-    return cp
-
-
-def sending(house: House, action: str, body: dict[str, Any], **more: Any) -> asyncio.Task[Any]:
-    return asyncio.ensure_future(house.core.operations.send_raw("CP1", action, body, caller="test", **more))
+from mcppd.model.events import ChargePointDisconnected
+from tests.equipment.clock import settle
+from tests.equipment.house import House, Peer
 
 
 class TestCalls:
     """Section 4.1: the central system as the caller."""
 
     async def test_the_answer_comes_back_as_spelled_and_as_understood(self, house: House, ready: Peer) -> None:
-        task = sending(house, "Reset", {"type": "Hard"})
+        task = house.sending("Reset", {"type": "Hard"})
         call = await ready.hears("Reset")
         assert call.payload == {"type": "Hard"}
         ready.answers(call, status="Accepted")
@@ -43,7 +31,7 @@ class TestCalls:
         assert result.answer.accepted
 
     async def test_one_call_is_in_flight_at_a_time_first_in_first_out(self, house: House, ready: Peer) -> None:
-        tasks = [sending(house, "ChangeConfiguration", {"key": f"K{n}", "value": "1"}) for n in range(3)]
+        tasks = [house.sending("ChangeConfiguration", {"key": f"K{n}", "value": "1"}) for n in range(3)]
         for number in range(3):
             call = await ready.hears("ChangeConfiguration")
             assert call.payload["key"] == f"K{number}"
@@ -53,8 +41,8 @@ class TestCalls:
         assert all(result.answer.accepted for result in await asyncio.gather(*tasks))
 
     async def test_an_overdue_call_fails_and_frees_the_line(self, house: House, ready: Peer) -> None:
-        first = sending(house, "Reset", {"type": "Soft"})
-        second = sending(house, "Reset", {"type": "Hard"})
+        first = house.sending("Reset", {"type": "Soft"})
+        second = house.sending("Reset", {"type": "Hard"})
         await ready.hears("Reset")
         await house.passes(seconds=29)
         assert not first.done()
@@ -65,12 +53,12 @@ class TestCalls:
         assert (await second).answer.accepted
 
     async def test_a_late_result_is_counted_and_answers_nothing_else(self, house: House, ready: Peer) -> None:
-        first = sending(house, "Reset", {"type": "Soft"})
+        first = house.sending("Reset", {"type": "Soft"})
         call = await ready.hears("Reset")
         await house.passes(seconds=30)
         with pytest.raises(NoAnswer):
             await first
-        second = sending(house, "Reset", {"type": "Hard"})
+        second = house.sending("Reset", {"type": "Hard"})
         following = await ready.hears("Reset")
         ready.answers(call, status="Rejected")
         await house.quiet()
@@ -86,14 +74,14 @@ class TestCalls:
         assert await ready.says("Heartbeat", {})
 
     async def test_a_call_error_is_told_with_its_code(self, house: House, ready: Peer) -> None:
-        task = sending(house, "Reset", {"type": "Soft"})
+        task = house.sending("Reset", {"type": "Soft"})
         ready.refuses(await ready.hears("Reset"), "NotSupported", "no reset here")
         with pytest.raises(CallErrorReceived) as caught:
             await task
         assert (caught.value.code, caught.value.description) == ("NotSupported", "no reset here")
 
     async def test_an_answer_that_cannot_be_read_is_told_as_such(self, house: House, ready: Peer) -> None:
-        task = sending(house, "Reset", {"type": "Soft"})
+        task = house.sending("Reset", {"type": "Soft"})
         ready.answers(await ready.hears("Reset"), {"nothing": "useful"})
         with pytest.raises(BadAnswer):
             await task
@@ -101,11 +89,11 @@ class TestCalls:
     async def test_offline_is_refused_at_once(self, house: House, ready: Peer) -> None:
         ready.leaves()
         with pytest.raises(ChargePointOffline):
-            await sending(house, "Reset", {"type": "Soft"})
+            await house.sending("Reset", {"type": "Soft"})
 
     async def test_waiting_for_an_offline_charge_point_ends_when_it_comes(self, house: House, ready: Peer) -> None:
         ready.leaves()
-        task = sending(house, "Reset", {"type": "Soft"}, wait_s=60)
+        task = house.sending("Reset", {"type": "Soft"}, wait_s=60)
         await house.passes(seconds=10)
         again = await house.connect("CP1")
         await again.says("Heartbeat", {})
@@ -115,13 +103,13 @@ class TestCalls:
 
     async def test_waiting_for_one_that_does_not_come_ends_in_offline(self, house: House, ready: Peer) -> None:
         ready.leaves()
-        task = sending(house, "Reset", {"type": "Soft"}, wait_s=60)
+        task = house.sending("Reset", {"type": "Soft"}, wait_s=60)
         await house.passes(seconds=61)
         with pytest.raises(ChargePointOffline):
             await task
 
     async def test_closing_fails_every_call_at_once_and_resends_nothing(self, house: House, ready: Peer) -> None:
-        tasks = [sending(house, "Reset", {"type": "Soft"}) for _ in range(3)]
+        tasks = [house.sending("Reset", {"type": "Soft"}) for _ in range(3)]
         await ready.hears("Reset")
         ready.leaves()
         for task in tasks:
@@ -133,7 +121,7 @@ class TestCalls:
         assert not again.has_heard("Reset")
 
     async def test_a_caller_that_hangs_up_leaves_its_call_in_flight(self, house: House, ready: Peer) -> None:
-        task = sending(house, "GetConfiguration", {})
+        task = house.sending("GetConfiguration", {})
         call = await ready.hears("GetConfiguration")
         task.cancel()
         await house.quiet()
@@ -143,7 +131,7 @@ class TestCalls:
         assert [(key.key, key.value) for key in keys] == [("HeartbeatInterval", "60")]
 
     async def test_too_many_waiting_calls_are_refused(self, house: House, ready: Peer) -> None:
-        tasks = [sending(house, "Reset", {"type": "Soft"}) for _ in range(66)]
+        tasks = [house.sending("Reset", {"type": "Soft"}) for _ in range(66)]
         await house.quiet()
         with pytest.raises(Exception, match="wait for CP1 already"):
             await tasks[-1]
@@ -153,113 +141,96 @@ class TestCalls:
     async def test_three_unanswered_calls_in_a_row_close_the_link_of_one_that_talks(
         self, house: House, ready: Peer
     ) -> None:
-        tasks = [sending(house, "Reset", {"type": "Soft"}) for _ in range(3)]
+        tasks = [house.sending("Reset", {"type": "Soft"}) for _ in range(3)]
         for _ in range(3):
             assert ready.wire.closed_with is None
             await ready.says("Heartbeat", {})
             await house.passes(seconds=30)
         assert ready.wire.closed_with == (1001, "answers no calls")
         await asyncio.gather(*tasks, return_exceptions=True)
+        assert house.core.counters.errors["zombie"] == 1
 
-
-class TestRequests:
-    """Section 4.1: the charge point as the caller."""
-
-    async def test_calls_cross_both_are_answered(self, house: House, ready: Peer) -> None:
-        task = sending(house, "Reset", {"type": "Soft"})
-        call = await ready.hears("Reset")
-        for _ in range(20):
-            assert await ready.says("Heartbeat", {})
-        ready.answers(call, status="Accepted")
-        assert (await task).answer.accepted
-
-    async def test_calls_are_answered_in_order(self, house: House, ready: Peer) -> None:
-        ids = [ready.sends("StatusNotification", _status(n)) for n in range(10)]
-        for message_id in ids:
-            await ready.answer_to(message_id)
-        answered = [text.split('"')[1] for text in ready.wire.texts[-10:]]
-        assert answered == ids
-
-    async def test_an_unknown_action_is_not_implemented(self, ready: Peer) -> None:
-        with pytest.raises(CallErrorAnswer) as caught:
-            await ready.says("Teleport", {})
-        assert caught.value.code == "NotImplemented"
-
-    async def test_an_action_of_ours_is_not_supported(self, ready: Peer) -> None:
-        with pytest.raises(CallErrorAnswer) as caught:
-            await ready.says("Reset", type="Soft")
-        assert caught.value.code == "NotSupported"
-
-    async def test_a_call_said_again_while_it_is_handled_is_carried_out_once(self, house: House, ready: Peer) -> None:
-        start = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": "2026-11-21T08:00:00Z"}
-        for _ in range(3):
-            ready.sends("StartTransaction", start, message_id="same")
-        replies = [await ready.answer_to("same") for _ in range(3)]
-        assert len({reply["transactionId"] for reply in replies}) == 1
-        assert len(await house.core.archive.transactions()) == 1
-
-    async def test_a_full_inbox_pauses_reading_and_an_empty_one_resumes_it(self, house: House, ready: Peer) -> None:
-        ids = [ready.sends("StatusNotification", _status(n)) for n in range(40)]
-        assert not ready.wire.reading
-        for message_id in ids:
-            await ready.answer_to(message_id)
-        assert ready.wire.reading
-        assert house.core.counters.errors["inbox_full"] == 1
-
-    async def test_what_was_received_is_handled_although_the_link_closes(self, house: House, ready: Peer) -> None:
-        ready.sends("StatusNotification", {"connectorId": 1, "status": "Faulted", "errorCode": "GroundFailure"})
-        ready.leaves()
-        await house.quiet()
-        assert house.core.central.view("CP1").connectors[0].error_code == "GroundFailure"
-
-    async def test_garble_is_refused_or_ignored_and_the_link_stays(self, house: House, ready: Peer) -> None:
-        for text in ("", "[]", "nonsense", '[9,"x",{}]', '{"a":1}', "[2]"):
-            ready.sends_text(text)
-        assert ready.wire.closed_with is None
-        assert await ready.says("Heartbeat", {})
-
-    async def test_more_than_ten_garbled_frames_a_minute_close_the_link_with_1002(
+    async def test_one_that_says_nothing_at_all_is_no_zombie_but_left_to_the_door(
         self, house: House, ready: Peer
     ) -> None:
-        for _ in range(10):
-            ready.sends_text("nonsense")
+        tasks = [house.sending("Reset", {"type": "Soft"}) for _ in range(4)]
+        await house.passes(seconds=120)
         assert ready.wire.closed_with is None
-        ready.sends_text("nonsense")
-        assert ready.wire.closed_with is not None
-        assert ready.wire.closed_with[0] == 1002
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def test_ten_a_minute_are_borne_for_ever(self, house: House, ready: Peer) -> None:
-        for _ in range(3):
-            for _ in range(10):
-                ready.sends_text("nonsense")
-            await house.passes(seconds=60)
-        assert ready.wire.closed_with is None
-
-    async def test_a_handler_that_fails_costs_one_answer(
-        self, house: House, ready: Peer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    @pytest.mark.parametrize("late", [True, False])
+    async def test_one_that_answers_in_between_or_too_late_is_no_zombie(
+        self, house: House, ready: Peer, late: bool
     ) -> None:
-        async def broken(turn: object, request: object) -> None:
-            raise RuntimeError("broken")
+        for _ in range(5):
+            task = house.sending("Reset", {"type": "Soft"})
+            call = await ready.hears("Reset")
+            await house.passes(seconds=31)
+            with pytest.raises(NoAnswer):
+                await task
+            if late:
+                ready.answers(call, status="Accepted")
+            else:
+                task = house.sending("Reset", {"type": "Soft"})
+                ready.answers(await ready.hears("Reset"), status="Accepted")
+                await task
+        assert ready.wire.closed_with is None
 
-        monkeypatch.setattr("mcppd.core.answering.HANDLERS", {Heartbeat: broken})
-        with pytest.raises(CallErrorAnswer) as caught:
-            await ready.says("Heartbeat", {})
-        assert caught.value.code == "InternalError"
-        assert "broken" not in caught.value.description
-        assert "handler_failed" in caplog.text
-        monkeypatch.undo()
-        assert await ready.says("Heartbeat", {})
+    async def test_what_is_put_in_at_once_goes_before_readiness_and_nothing_else_with_it(
+        self, house: House, cp: Peer
+    ) -> None:
+        task = house.sending("Reset", {"type": "Soft"})
+        await house.quiet()
+        first = asyncio.ensure_future(cp.link.call(TriggerMessage("Heartbeat"), at_once=True))
+        second = asyncio.ensure_future(cp.link.call(TriggerMessage("MeterValues"), at_once=True))
+        for requested in ("Heartbeat", "MeterValues"):
+            call = await cp.hears("TriggerMessage")
+            assert call.payload == {"requestedMessage": requested}
+            cp.answers(call, status="Accepted")
+        await asyncio.gather(first, second)
+        await house.quiet()
+        assert not cp.has_heard("Reset"), "the link is not ready"
+        cp.leaves()
+        await asyncio.gather(task, return_exceptions=True)
 
+    async def test_one_that_nobody_waits_for_any_more_is_not_sent(self, house: House, ready: Peer) -> None:
+        first = asyncio.ensure_future(ready.link.call(Reset(hard=False)))
+        gone = asyncio.ensure_future(ready.link.call(Reset(hard=True)))
+        last = asyncio.ensure_future(ready.link.call(Reset(hard=False)))
+        call = await ready.hears("Reset")
+        gone.cancel()
+        await settle()
+        ready.answers(call, status="Accepted")
+        following = await ready.hears("Reset")
+        assert following.payload == {"type": "Soft"}
+        ready.answers(following, status="Accepted")
+        await asyncio.gather(first, last)
 
-def _status(number: int) -> dict[str, Any]:
-    return {"connectorId": 1 + number % 5, "status": "Available", "errorCode": "NoError", "info": str(number)}
+    async def test_the_deadline_is_the_one_of_the_configuration_now(self, house: House, ready: Peer) -> None:
+        house.settings = replace(house.settings, ocpp=replace(house.settings.ocpp, call_timeout=5.0))
+        task = house.sending("Reset", {"type": "Soft"})
+        await ready.hears("Reset")
+        await house.passes(seconds=4.9)
+        assert not task.done()
+        await house.passes(seconds=0.1)
+        with pytest.raises(NoAnswer, match="within 5 s"):
+            await task
+
+    async def test_a_closed_link_refuses_calls_and_sends_nothing(self, house: House, ready: Peer) -> None:
+        sent = len(ready.wire.texts)
+        ready.leaves()
+        ready.leaves("a second time")
+        with pytest.raises(ConnectionClosed):
+            await ready.link.call(Reset(hard=False))
+        assert len(house.happened(ChargePointDisconnected)) == 1
+        assert len(ready.wire.texts) == sent
 
 
 class TestTheEnd:
     """What becomes of calls when the central system stops."""
 
     async def test_a_call_in_flight_may_still_be_answered_and_no_other_is_sent(self, house: House, ready: Peer) -> None:
-        first, second = sending(house, "Reset", {"type": "Soft"}), sending(house, "Reset", {"type": "Hard"})
+        first, second = house.sending("Reset", {"type": "Soft"}), house.sending("Reset", {"type": "Hard"})
         call = await ready.hears("Reset")
         closing = asyncio.ensure_future(house.core.central.close(5.0))
         await house.quiet()

@@ -1,11 +1,15 @@
 """Set-up after a boot: configuration keys, status, best effort, one call in flight."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mcppd.model.charge_points import Registration
 from mcppd.model.settings import BootOverride, ChargePointSettings
+from mcppd.ocpp.v16 import dialect as v16
 from tests.equipment.house import House, Peer, quiet_settings
+from tests.equipment.v201 import dialect as v201
 
 BOOT = {"chargePointVendor": "Acme", "chargePointModel": "AC22"}
 STATUS = {"connectorId": 1, "status": "Available", "errorCode": "NoError"}
@@ -119,3 +123,59 @@ async def test_a_charge_point_may_be_left_alone(tmp_path: Path) -> None:
         cp = await booted(house)
         await house.passes(seconds=60)
         assert len(cp.wire.texts) == 2, "only the two answers"
+
+
+async def test_a_second_boot_begins_it_anew_and_not_beside_the_first(asking: House) -> None:
+    cp = await booted(asking)
+    await asking.passes(seconds=1)
+    await cp.says("BootNotification", BOOT)
+    await asking.passes(seconds=1.5)
+    assert not cp.has_heard("GetConfiguration"), "two seconds after the last answer"
+    await asking.passes(seconds=1)
+    cp.answers(
+        await cp.hears("GetConfiguration"), keys(HeartbeatInterval="60", MeterValueSampleInterval="30", Fixed="1")
+    )
+    await asking.passes(seconds=10)
+    assert not cp.has_heard("GetConfiguration")
+
+
+async def test_it_ends_where_the_charge_point_is_blocked_meanwhile(asking: House) -> None:
+    cp = await booted(asking)
+    await asking.passes(seconds=1)
+    asking.settings = replace(
+        asking.settings, charge_points={"CP1": ChargePointSettings(registration=Registration.BLOCKED)}
+    )
+    asking.core.apply_registrations()
+    await asking.passes(seconds=60)
+    assert len(cp.wire.texts) == 2, "only the two answers"
+
+
+async def test_a_key_that_is_right_already_is_found_in_any_case_of_letters(asking: House) -> None:
+    cp = await booted(asking)
+    await asking.passes(seconds=2)
+    told = keys(heartbeatINTERVAL="60", METERVALUESAMPLEINTERVAL="30", fixed="1")
+    cp.answers(await cp.hears("GetConfiguration"), told)
+    await asking.passes(seconds=60)
+    assert not cp.has_heard("ChangeConfiguration")
+
+
+async def test_a_read_only_key_that_differs_is_said_and_left(asking: House, caplog: pytest.LogCaptureFixture) -> None:
+    cp = await booted(asking)
+    await asking.passes(seconds=2)
+    cp.answers(
+        await cp.hears("GetConfiguration"), keys(HeartbeatInterval="60", MeterValueSampleInterval="30", Fixed="0")
+    )
+    await asking.quiet()
+    assert [record.key for record in caplog.records if record.message == "setup_key_readonly"] == ["Fixed"]
+
+
+async def test_a_dialect_without_the_trigger_is_not_asked_and_nothing_fails(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with House(tmp_path, quiet_settings(boot={"setup": True}), dialects=(v16(), v201())) as house:
+        cp = await house.connect("CP1", subprotocols=("ocpp2.0.1",))
+        await house.passes(seconds=10)
+        await cp.says("BootNotification", reason="PowerUp", chargingStation={"vendorName": "A", "model": "B"})
+        await house.passes(seconds=10)
+        assert len(cp.wire.texts) == 1, "only the answer"
+    assert "task_failed" not in caplog.text
