@@ -1,13 +1,14 @@
 """What mcppd is measured against: a central system as the README of the ocpp package shows one, without storage.
 
-    python -m scripts.benchmark.baselines
+    python -m scripts.benchmark.baselines [--quiet]
 
 Listens on a free port of loopback and prints it. Like the package's own example it logs at INFO, which there is every
-message, both ways. Answers the messages of the scenarios and remembers nothing.
+message, both ways; with --quiet it logs nothing. Answers the messages of the scenarios and remembers nothing.
 """
 
 import asyncio
 import logging
+import sys
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -58,8 +59,9 @@ async def on_connect(connection: websockets.ServerConnection) -> None:
 
 
 async def main() -> None:
-    # As the package's example has it; mcppd logs at INFO too. Both logs go where nobody reads them.
-    logging.basicConfig(level=logging.INFO)
+    if "--quiet" not in sys.argv:
+        # As the package's example has it; mcppd logs at INFO too. Both logs go where nobody reads them.
+        logging.basicConfig(level=logging.INFO)
     server = await websockets.serve(on_connect, "127.0.0.1", 0, subprotocols=["ocpp1.6"])
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.wait_closed()

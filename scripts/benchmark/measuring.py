@@ -98,19 +98,21 @@ def load(server: Server, scenario: Load, warm_up_s: float, seconds: float) -> Lo
 
 
 def compare(scenario: Load, seconds: float, repeats: int) -> dict[str, Any]:
-    """`scenario` by turns against the baseline and mcppd, in the same minutes: the medians, and their ratio."""
-    runs: dict[str, list[Loaded]] = {Baseline.name: [], Mcppd.name: []}
+    """`scenario` by turns against the baselines and mcppd, in the same minutes: the medians, and their ratios."""
+    runs: dict[str, list[Loaded]] = {}
     for _ in range(repeats):
-        for server in (Baseline(), Mcppd({**QUIET, **scenario.settings})):
+        for server in (Baseline(), Baseline(quiet=True), Mcppd({**QUIET, **scenario.settings})):
             with server:
-                runs[server.name].append(load(server, scenario, 1.0, seconds))
+                runs.setdefault(server.name, []).append(load(server, scenario, 1.0, seconds))
     middle = {name: sorted(found, key=lambda one: one.cpu_us)[len(found) // 2] for name, found in runs.items()}
     return {
         "what": scenario.what,
         "baseline": asdict(middle[Baseline.name]),
+        "baseline_quiet": asdict(middle[Baseline(quiet=True).name]),
         "mcppd": asdict(middle[Mcppd.name]),
         "all_cpu_us": {name: [round(one.cpu_us, 1) for one in found] for name, found in runs.items()},
         "ratio": middle[Mcppd.name].cpu_us / middle[Baseline.name].cpu_us,
+        "ratio_quiet": middle[Mcppd.name].cpu_us / middle[Baseline(quiet=True).name].cpu_us,
         "most": scenario.most_of_baseline,
     }
 

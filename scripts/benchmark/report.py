@@ -28,8 +28,10 @@ def load_rows(figures: dict[str, Any]) -> list[list[str]]:
         [
             "CPU per message",
             Baseline.name,
+            Baseline(quiet=True).name,
             Mcppd.name,
             "ratio",
+            "ratio, no log",
             "at most",
             "",
             "messages/s",
@@ -37,13 +39,15 @@ def load_rows(figures: dict[str, Any]) -> list[list[str]]:
         ]
     ]
     for name, found in figures.get("loads", {}).items():
-        ours, theirs = found["mcppd"], found["baseline"]
+        ours, theirs, quiet = found["mcppd"], found["baseline"], found["baseline_quiet"]
         rows.append(
             [
                 name,
                 f"{theirs['cpu_us']:.0f} us",
+                f"{quiet['cpu_us']:.0f} us",
                 f"{ours['cpu_us']:.0f} us",
                 f"{found['ratio']:.3f}",
+                f"{found['ratio_quiet']:.3f}",
                 "" if found["most"] is None else f"{found['most']:g}",
                 verdict(found["ratio"], found["most"]),
                 f"{ours['messages_per_s']:.0f}",

@@ -27,13 +27,17 @@ class Server(Protocol):
 
 
 class Baseline:
-    """The README-shaped central system."""
+    """The README-shaped central system; `quiet`, without the log that it keeps of every message."""
 
     name = "ocpp package"
 
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.name = f"{Baseline.name}, no log" if quiet else Baseline.name
+        self._flags = ["--quiet"] if quiet else []
+
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.benchmark.baselines"],
+            [sys.executable, "-m", "scripts.benchmark.baselines", *self._flags],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
