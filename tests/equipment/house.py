@@ -21,6 +21,7 @@ from mcppd.core.link import Link
 from mcppd.db.database import Database
 from mcppd.hooks import Candidate
 from mcppd.model.commands import CommandResult
+from mcppd.model.errors import StorageUnavailable
 from mcppd.model.events import Event
 from mcppd.model.settings import Settings
 from mcppd.ocpp.dialect import Dialect
@@ -233,3 +234,8 @@ def quiet_settings(**sections: dict[str, Any]) -> Settings:
         else:
             settings = replace(settings, **{name: replace(getattr(settings, name), **values)})
     return settings
+
+
+def disk_full(*args: object, **kwargs: object) -> None:
+    """Stands for a write of a database whose disk is full, where a test puts it in the place of one."""
+    raise StorageUnavailable("the disk is full")

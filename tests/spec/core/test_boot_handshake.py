@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from mcppd.model.charge_points import BootIdentity, BootMeaning
-from mcppd.model.errors import StorageUnavailable
 from mcppd.model.events import ChargePointBooted, ChargePointReady
 from mcppd.model.settings import NEVER, BootOverride, ChargePointSettings
-from tests.equipment.house import House, Peer, quiet_settings
+from tests.equipment.house import House, Peer, disk_full, quiet_settings
 
 BOOT = {"chargePointVendor": "Acme", "chargePointModel": "AC22", "firmwareVersion": "1.0"}
 NEW_FIRMWARE = {**BOOT, "firmwareVersion": "2.0"}
@@ -21,11 +20,6 @@ async def asking(tmp_path: Path):
     """A house that asks: the trigger goes out after 5 s; set-up is on."""
     async with House(tmp_path, quiet_settings(boot={"setup": True})) as house:
         yield house
-
-
-def full(*args: object) -> None:
-    """Stands for a write of a database whose disk is full."""
-    raise StorageUnavailable("the disk is full")
 
 
 async def triggered(house: House, cp: Peer) -> None:
@@ -286,7 +280,7 @@ class TestTheSolicitedMark:
         cp = await asking.connect("CP1")
         await triggered(asking, cp)
         with monkeypatch.context() as patch:
-            patch.setattr("mcppd.db.charge_points.record_boot", full)
+            patch.setattr("mcppd.db.charge_points.record_boot", disk_full)
             cp.sends("BootNotification", BOOT)
             await asking.quiet()
         await cp.says("BootNotification", BOOT)
@@ -298,7 +292,7 @@ class TestTheSolicitedMark:
         await booted_before(asking)
         cp = await asking.connect("CP1")
         with monkeypatch.context() as patch:
-            patch.setattr("mcppd.db.charge_points.record_boot", full)
+            patch.setattr("mcppd.db.charge_points.record_boot", disk_full)
             cp.sends("BootNotification", BOOT)
             await asking.quiet()
         assert asking.core.central.view("CP1").boots == 1

@@ -9,7 +9,7 @@ import pytest
 from mcppd.core.admission import Admission, Refusal
 from mcppd.core.subprotocols import choose
 from mcppd.model.charge_points import Registration
-from mcppd.model.errors import ConnectionClosed, StorageUnavailable
+from mcppd.model.errors import ConnectionClosed
 from mcppd.model.events import (
     ChargePointConnected,
     ChargePointDisconnected,
@@ -20,13 +20,8 @@ from mcppd.model.events import (
 from mcppd.model.settings import ChargePointSettings
 from mcppd.ocpp.v16 import dialect as v16
 from tests.equipment.clock import settle
-from tests.equipment.house import House, Peer, Wire, quiet_settings
+from tests.equipment.house import House, Peer, Wire, disk_full, quiet_settings
 from tests.equipment.v201 import dialect as v201
-
-
-def full(*args: object, **kwargs: object) -> None:
-    """Stands for a write of a database whose disk is full."""
-    raise StorageUnavailable("the disk is full")
 
 
 class TestSubprotocols:
@@ -91,7 +86,7 @@ class TestAdmission:
         self, house: House, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr("mcppd.db.charge_points.register", full)
+            patch.setattr("mcppd.db.charge_points.register", disk_full)
             refusal = await house.admit("NEW")
         assert isinstance(refusal, Refusal)
         assert refusal.status == 503
@@ -188,7 +183,7 @@ class TestTakeOver:
     async def test_a_conflict_that_cannot_be_stored_is_refused_all_the_same(
         self, house: House, cp: Peer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("mcppd.db.security.record_event", full)
+        monkeypatch.setattr("mcppd.db.security.record_event", disk_full)
         cp.wire.alive = True
         refusal = await house.admit("CP1")
         assert isinstance(refusal, Refusal)
@@ -237,7 +232,7 @@ class TestPresence:
     ) -> None:
         await cp.says("Heartbeat", {})
         with monkeypatch.context() as patch:
-            patch.setattr("mcppd.db.charge_points.record_presence", full)
+            patch.setattr("mcppd.db.charge_points.record_presence", disk_full)
             await house.passes(seconds=30)
         assert "presence_not_stored" in caplog.text
         await house.passes(seconds=30)

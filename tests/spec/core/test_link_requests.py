@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 
-from mcppd.model.errors import (
-    StorageUnavailable,
-)
 from mcppd.model.events import StatusReported
 from mcppd.model.requests import Heartbeat
 from tests.equipment.clock import settle
-from tests.equipment.house import CallErrorAnswer, House, Peer
+from tests.equipment.house import CallErrorAnswer, House, Peer, disk_full
 
 
 class TestRequests:
@@ -140,7 +137,7 @@ class TestRequests:
     ) -> None:
         sent = len(ready.wire.texts)
         with monkeypatch.context() as patch:
-            patch.setattr("mcppd.db.connectors.record_status", full)
+            patch.setattr("mcppd.db.connectors.record_status", disk_full)
             ready.sends("StatusNotification", _status(1), message_id="same")
             await house.quiet()
         assert len(ready.wire.texts) == sent
@@ -155,12 +152,12 @@ class TestRequests:
     ) -> None:
         sent = len(ready.wire.texts)
         with monkeypatch.context() as patch:
-            patch.setattr("mcppd.db.connectors.record_status", full)
-            patch.setattr("mcppd.db.quarantine.record", full)
+            patch.setattr("mcppd.db.connectors.record_status", disk_full)
+            patch.setattr("mcppd.db.quarantine.record", disk_full)
             ready.sends("StatusNotification", {**_status(1), "info": "x" * 500})
             await house.quiet()
             patch.undo()
-            patch.setattr("mcppd.db.quarantine.record", full)
+            patch.setattr("mcppd.db.quarantine.record", disk_full)
             ready.sends("StatusNotification", {**_status(1), "info": "x" * 500})
             await house.quiet()
         gc.collect()
@@ -223,11 +220,6 @@ class TestRequests:
         await settle()
         assert len(house.core.tasks) == 0
         assert ready.link.unfinished is None
-
-
-def full(*args: object, **kwargs: object) -> None:
-    """Stands for a write of a database whose disk is full."""
-    raise StorageUnavailable("the disk is full")
 
 
 def _status(number: int) -> dict[str, Any]:

@@ -17,11 +17,10 @@ from mcppd.model.errors import (
     NoAnswer,
     NotPermitted,
     SchemaViolation,
-    StorageUnavailable,
 )
 from mcppd.model.events import CommandCompleted
 from mcppd.model.settings import ChargePointSettings
-from tests.equipment.house import House, Peer, quiet_settings
+from tests.equipment.house import House, Peer, disk_full, quiet_settings
 
 BOOT = {"chargePointVendor": "Acme", "chargePointModel": "AC22"}
 START = ("RemoteStartTransaction", {"idTag": "A", "connectorId": 1})
@@ -198,10 +197,7 @@ class TestWhatIsKept:
     async def test_an_answer_is_handed_over_although_it_cannot_be_stored(
         self, house: House, ready: Peer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        def full(*args: object) -> None:
-            raise StorageUnavailable("the disk is full")
-
-        monkeypatch.setattr("mcppd.db.configuration_keys.store", full)
+        monkeypatch.setattr("mcppd.db.configuration_keys.store", disk_full)
         task = house.sending("ChangeConfiguration", {"key": "One", "value": "1"})
         ready.answers(await ready.hears("ChangeConfiguration"), status="Accepted")
         assert (await task).answer.accepted
