@@ -237,6 +237,7 @@ class Daemon:
 def serve(settings: Settings, reload: Callable[[], Settings]) -> int:
     """Run the daemon to its end; the exit status. Blocks."""
     logs.setup(settings.log, SystemClock())
+    os.umask(0o027)  # what is stored tells who charged when: nobody else's business
     try:
         database = Database.open(Path(settings.storage.directory), commit_interval_s=settings.storage.commit_interval)
     except StorageRefused as error:

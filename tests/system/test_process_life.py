@@ -34,6 +34,10 @@ class TestStart:
     def test_the_control_socket_is_for_its_user_and_group(self, daemon):
         assert daemon.control_socket.stat().st_mode & 0o777 == 0o660
 
+    def test_what_is_stored_is_not_for_others(self, daemon):
+        assert daemon.terminate() == 0
+        assert daemon.database.stat().st_mode & 0o007 == 0
+
     def test_everything_it_writes_is_one_json_object_a_line(self, daemon):
         assert daemon.terminate() == 0
         lines = daemon.log_lines()
