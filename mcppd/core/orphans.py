@@ -106,13 +106,11 @@ class Orphans:
             closed = await self._database.write(transactions.recover, charge_point.id, transaction_id, now=now)
         except StorageError as error:
             log.error("transaction_not_recovered", extra={"transaction": transaction_id, "reason": str(error)})
-            left = connector.transaction is not None and connector.transaction.id == transaction_id
-            if left and connector.status is ConnectorStatus.AVAILABLE and transaction_id not in self._timers:
+            if connector.status is ConnectorStatus.AVAILABLE and transaction_id not in self._timers:
                 self._arm(RETRY_S, charge_point, connector, transaction_id)
             return
         if closed is None:  # its stop came meanwhile
             return
-        self.forget(transaction_id)
         connector.closed(closed)
         extra = {
             "category": "transaction",

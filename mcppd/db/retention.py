@@ -4,7 +4,7 @@ from datetime import datetime
 
 import apsw
 
-from mcppd.db.rows import every, only
+from mcppd.db.rows import every, first, only
 from mcppd.db.times import to_ms
 
 _WINDOW = 20_000
@@ -13,11 +13,13 @@ _WINDOW = 20_000
 
 _MARK = "SELECT coalesce((SELECT value FROM meta WHERE key = 'pruned_reading'), 0)"
 
+_NEWEST = "(SELECT max(id) FROM meter_values)"
+
 
 def more_to_prune(db: apsw.Connection, before: datetime) -> bool:
     """Whether there are readings received before `before` that `prune_meter_values` has not looked at."""
-    at = only(db, f"SELECT min(received_at) FROM (SELECT received_at FROM meter_values WHERE id > ({_MARK}) LIMIT 1)")
-    return at is not None and at < to_ms(before)
+    row = first(db, f"SELECT received_at FROM meter_values WHERE id > ({_MARK}) AND id < {_NEWEST} ORDER BY id LIMIT 1")
+    return row is not None and row[0] < to_ms(before)
 
 
 def prune_meter_values(db: apsw.Connection, before: datetime, limit: int = 1000) -> int:
@@ -31,7 +33,7 @@ def prune_meter_values(db: apsw.Connection, before: datetime, limit: int = 1000)
     end = only(
         db,
         "SELECT max(id) FROM (SELECT id, received_at FROM meter_values WHERE id > ? ORDER BY id LIMIT ?)"
-        " WHERE received_at < ?",
+        f" WHERE received_at < ? AND id < {_NEWEST}",
         (mark, _WINDOW, to_ms(before)),
     )
     if end is None:
@@ -39,8 +41,7 @@ def prune_meter_values(db: apsw.Connection, before: datetime, limit: int = 1000)
     gone = every(
         db,
         "DELETE FROM meter_values WHERE id IN (SELECT id FROM meter_values WHERE id > ? AND id <= ?"
-        " AND transaction_id IS NULL AND received_at < ? AND id < (SELECT max(id) FROM meter_values)"
-        " ORDER BY id LIMIT ?) RETURNING id",
+        " AND transaction_id IS NULL AND received_at < ? ORDER BY id LIMIT ?) RETURNING id",
         (mark, end, to_ms(before), limit),
     )
     if len(gone) == limit:

@@ -66,7 +66,7 @@ class StopRecorded:
     info: IdTagInfo | None
     """None if no tag was given."""
     counted_wh: int = 0
-    """What recovery had counted for the transaction before: REPLACED puts the real energy in its place."""
+    """What was counted for the transaction before: 0 if it ran, and what recovery made up if it is REPLACED now."""
     contradicts: bool = False
     """REPEATED, but with another meterStop than the one that stands."""
 
@@ -132,7 +132,7 @@ def stop(
             verdict=verdict,
             before_id=None if kept is None else kept.id,
         )
-    counted_wh = (kept.energy_wh or 0) if kept is not None and match is StopMatch.REPLACED else 0
+    counted_wh = 0 if kept is None else kept.energy_wh or 0
     told_wh = request.meter_stop_wh
     contradicts = match is StopMatch.REPEATED and kept is not None and told_wh not in (None, kept.meter_stop_wh)
     return StopRecorded(match, closed, info, counted_wh, contradicts)

@@ -238,8 +238,8 @@ class EnergyRegister:
         return final.energy_wh, False
 
     def _possible(self, register_wh: int) -> tuple[Series, ...]:
-        if self.series is Series.SESSION and self.energy_wh == 0 and register_wh >= self.meter_start_wh:
-            return Series.LIFETIME, Series.SESSION  # that 0 was no register
+        if self.series is Series.SESSION and self.energy_wh == 0:
+            return Series.LIFETIME, Series.SESSION  # that 0 may have been no register
         if self.series is not Series.UNDECIDED:
             return (self.series,)
         return (Series.LIFETIME, Series.SESSION) if 2 * register_wh < self.meter_start_wh else (Series.LIFETIME,)

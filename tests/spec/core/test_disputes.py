@@ -59,6 +59,12 @@ class TestLateStop:
         await cp.says("StopTransaction", stop(new, meter=2500, at=clock(90)))
         assert place(house).energy_total_wh == 1000
 
+    async def test_nor_if_nobody_looked_at_it_before(self, house: House, cp: Peer) -> None:
+        old = await started(cp)
+        await cp.says("MeterValues", values(await started(cp, meter=1600, at=clock(60)), element(clock(0), 1900)))
+        await cp.says("StopTransaction", stop(old, meter=1100))
+        assert place(house).energy_total_wh == 900
+
     async def test_it_ends_nothing_that_runs_there_now(self, house: House, cp: Peer) -> None:
         old = await started(cp)
         new = await started(cp, meter=1600, at=clock(60))
@@ -79,12 +85,13 @@ class TestLateStop:
         [kept] = [kept for kept in await house.core.archive.quarantine(None, 10) if "another meterStop" in kept.reason]
         assert '"meterStop":99' in kept.raw
 
+    @pytest.mark.parametrize("at", [None, "1970-01-01T00:00:23Z"])
     async def test_a_stop_of_no_time_and_no_id_ends_what_runs_and_is_no_repeat_of_an_older_one(
-        self, house: House, cp: Peer
+        self, house: House, cp: Peer, at: str | None
     ) -> None:
         for _ in range(2):
-            await started(cp, at=None)
-            await cp.says("StopTransaction", stop(0, meter=1000, at=None))
+            await started(cp, at=at)
+            await cp.says("StopTransaction", stop(0, meter=1000, at=at))
         assert [stored.stopped_at is None for stored in await house.core.archive.transactions()] == [False, False]
 
     async def test_but_where_nothing_runs_it_is_one(self, house: House, cp: Peer) -> None:
@@ -127,9 +134,11 @@ class TestForeignIds:
         assert (await row(house, first + 1)).max_power_w == 0
         assert place(house).transaction.max_power_w == 0
 
-    async def test_and_is_thrown_away_when_it_is_old(self, house: House, cp: Peer) -> None:
+    @pytest.mark.parametrize("whose", ["nobody's", "another's"])
+    async def test_and_is_thrown_away_when_it_is_old(self, house: House, cp: Peer, whose: str) -> None:
+        named = await started(await house.connect("CP2")) + (whose == "nobody's")
         for n in range(3):
-            await cp.says("MeterValues", values(4711, element(clock(n), 1200)))
+            await cp.says("MeterValues", values(named, element(clock(n), 1200)))
         house.settings = quiet_settings(storage={"meter_values_retention": 60.0})
         await house.passes(seconds=120)
         assert await house.core.housekeeping.prune() == 2, "all but the newest, whose id must not be given out again"

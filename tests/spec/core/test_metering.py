@@ -74,6 +74,12 @@ class TestWhichTransaction:
         assert (ended.energy_wh, ended.max_power_w, ended.meter_stop_wh) == (400, 11_000, 1400)
         assert place(house, TWO).energy_total_wh == 400
 
+    async def test_and_each_of_it_is_shown_with_the_energy_of_its_moment(self, house: House, cp: Peer) -> None:
+        transaction_id = await started(cp)
+        data = [element(clock(4), 1400), element(clock(2), 1200)]
+        await cp.says("StopTransaction", stop(transaction_id, transactionData=data))
+        assert [reading.energy_wh for reading in await readings(house, transaction_id)] == [400, 200]
+
     async def test_a_late_reading_of_an_earlier_moment_is_shown_with_the_energy_of_that_moment(
         self, house: House, cp: Peer
     ) -> None:
@@ -97,13 +103,18 @@ class TestRepeatedReadings:
 
     async def test_one_element_without_a_time_makes_the_whole_message_a_new_one(self, house: House, cp: Peer) -> None:
         for _ in range(2):
-            await cp.says("MeterValues", values(None, element(clock(0), 5), element(None, 6)))
+            await cp.says("MeterValues", values(None, element(None, 5), element(clock(0), 6)))
         assert len(house.happened(MeterValuesReceived)) == 2
 
     async def test_with_a_time_it_is_a_repeat(self, house: House, cp: Peer) -> None:
         for _ in range(2):
             await cp.says("MeterValues", values(None, element("2026-11-21T08:00:00", watts(7000))))
         assert len(house.happened(MeterValuesReceived)) == 1
+
+    async def test_so_it_is_when_others_came_between(self, house: House, cp: Peer) -> None:
+        for wh in (1, 2, 3, 1):
+            await cp.says("MeterValues", values(None, element(clock(0), wh)))
+        assert len(house.happened(MeterValuesReceived)) == 3
 
     async def test_but_not_on_another_connector(self, house: House, cp: Peer) -> None:
         for connector in (1, 2):
@@ -128,6 +139,10 @@ class TestLiveValues:
     ) -> None:
         await cp.says("MeterValues", values(None, element(f"2026-11-21T07:{60 + minute}:00Z", watts(7000))))
         assert place(house).power_w == power
+
+    async def test_without_a_zone_nobody_knows_how_old_it_is(self, house: House, cp: Peer) -> None:
+        await cp.says("MeterValues", values(None, element("2026-11-21T05:00:00", watts(7000))))
+        assert place(house).power_w == 7000
 
     async def test_of_a_batch_the_newest_is_live_wherever_it_stands(self, house: House, cp: Peer) -> None:
         newest_first = element(clock(1), watts(5000)), element(clock(0), watts(9000))
@@ -196,7 +211,8 @@ class TestHousekeeping:
             for n in range(3):
                 await cp.says("MeterValues", values(None, element(clock(n), 1000), connector=2))
             await house.passes(seconds=600)
-            assert await house.core.housekeeping.prune() == 2
+            await cp.says("MeterValues", values(None, element(clock(5), 1000), connector=2))
+            assert await house.core.housekeeping.prune() == 3
             assert len(await readings(house, transaction_id)) == 6
 
     async def test_every_hour(self, tmp_path: Path) -> None:
@@ -207,6 +223,10 @@ class TestHousekeeping:
             await house.passes(seconds=3599)
             assert await _stored_readings(house) == 2
             await house.passes(seconds=2)
+            await house.quiet()
+            assert await _stored_readings(house) == 1
+            await cp.says("MeterValues", values(None, element(clock(3), 1000)))
+            await house.passes(seconds=3600)
             await house.quiet()
             assert await _stored_readings(house) == 1
 

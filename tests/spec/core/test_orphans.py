@@ -69,6 +69,21 @@ class TestOrphans:
         await house.passes(seconds=301)
         assert (await row(house, transaction_id)).recovery is Recovery.LEFT_OPEN
 
+    async def test_and_the_first_of_them_begins_the_grace(self, house: House, cp: Peer) -> None:
+        transaction_id = await started(cp)
+        await cp.says("BootNotification", BOOT)
+        for _ in range(3):
+            await cp.says("StatusNotification", status(1, "Available"))
+            await house.passes(seconds=101)
+        assert (await row(house, transaction_id)).recovery is Recovery.LEFT_OPEN
+
+    async def test_a_stop_takes_its_timer_away(self, house: House, cp: Peer) -> None:
+        transaction_id = await started(cp)
+        await cp.says("StatusNotification", status(1, "Available"))
+        assert len(house.core.orphans) == 1
+        await cp.says("StopTransaction", stop(transaction_id))
+        assert len(house.core.orphans) == 0
+
     async def test_interrupted_and_available_it_is_watched_after_a_restart(self, house: House, cp: Peer) -> None:
         await cp.says("StatusNotification", status(1, "Available", clock(0)))
         transaction_id = await started(cp, at=clock(1))
@@ -140,6 +155,8 @@ class TestInterrupted:
         await cp.says("MeterValues", values(None, element(clock(1), 1100)))
         assert place(house).transaction.interrupted
         assert place(house).transaction.energy_wh == 100
+        await house.restart()
+        assert place(house).transaction.interrupted
 
     async def test_a_second_reboot_interrupts_it_again(self, house: House, cp: Peer) -> None:
         transaction_id = await started(cp)
@@ -157,6 +174,11 @@ class TestServed:
         await started(cp)
         assert place(house).served
         await house.restart()
+        assert place(house).served
+
+    async def test_it_is_the_arrival_of_the_start_that_counts(self, house: House, cp: Peer) -> None:
+        await cp.says("StatusNotification", status(1, "Preparing"))
+        await started(cp, at="2026-11-21T07:00:00Z")
         assert place(house).served
 
     async def test_after_a_reboot_it_is_a_new_one(self, house: House, cp: Peer) -> None:
@@ -241,6 +263,23 @@ class TestFailingDisk:
         assert (await row(house, transaction_id)).recovery is Recovery.LEFT_OPEN
         assert len(await readings(house, transaction_id)) == 1
         assert (place(house).power_w, place(house).transaction) == (0, None)
+
+
+class TestTwoLinks:
+    async def test_an_older_value_that_is_still_being_stored_turns_no_newer_one_back(
+        self, house: House, cp: Peer
+    ) -> None:
+        transaction_id = await started(cp)
+        await cp.says("MeterValues", values(transaction_id, element(clock(3), 1200)))
+        busy = threading.Event()
+        async with _writer_held(house, busy):
+            cp.sends("MeterValues", values(transaction_id, element(clock(4), 1400)))
+            await settle()
+            newer = await house.connect("CP1")
+            newer.sends("MeterValues", values(transaction_id, element(clock(2), 1100)))
+            await settle()
+        await house.quiet()
+        assert place(house).transaction.energy_wh == 400
 
 
 @asynccontextmanager

@@ -44,7 +44,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(steps, min_size=5, max_size=30))
 def test_memory_disk_and_bill_agree_after_every_step(sequence: list[tuple[Any, ...]]) -> None:
     asyncio.run(_play(sequence))
