@@ -146,6 +146,15 @@ class TestTheTrigger:
         cp = await asking.connect("CP1")
         await triggered(asking, cp)
 
+    async def test_other_messages_neither_call_it_off_nor_use_up_its_mark(self, asking: House) -> None:
+        await booted_before(asking)
+        cp = await asking.connect("CP1")
+        await cp.says("Heartbeat", {})
+        await triggered(asking, cp)
+        await cp.says("Heartbeat", {})
+        await cp.says("BootNotification", BOOT)
+        assert asking.happened(ChargePointBooted) == []
+
     async def test_a_link_that_booted_gets_none(self, asking: House) -> None:
         cp = await asking.connect("CP1")
         await cp.says("BootNotification", BOOT)
@@ -307,39 +316,6 @@ class TestTheSolicitedMark:
         cp.leaves()
         await asking.quiet()
         assert asking.clock.pending < before
+        assert len(asking.core.tasks) == 0
         await asking.passes(seconds=120)
         assert asking.happened(ChargePointReady) == []
-
-
-class TestTheEndOfTheLink:
-    """A call that was received is handled although its link closed meanwhile, but it wakes nothing of that link."""
-
-    async def test_a_boot_notification_handled_later_makes_nothing_ready(self, asking: House) -> None:
-        cp = await asking.connect("CP1")
-        cp.sends("BootNotification", BOOT)
-        cp.leaves()
-        await asking.quiet()
-        assert len(asking.happened(ChargePointBooted)) == 1, "it is a fact"
-        assert asking.happened(ChargePointReady) == []
-        await asking.passes(seconds=1)
-        timers, tasks = asking.clock.pending, len(asking.core.tasks)
-        await asking.passes(seconds=20)
-        assert asking.happened(ChargePointReady) == []
-        assert (timers, tasks) == (asking.clock.pending, 0)
-
-    async def test_nor_does_any_other_message(self, asking: House) -> None:
-        await booted_before(asking)
-        cp = await asking.connect("CP1")
-        cp.sends("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError"})
-        cp.sends("Heartbeat", {})
-        cp.leaves()
-        await asking.passes(seconds=60)
-        assert asking.happened(ChargePointReady) == []
-
-    async def test_no_set_up_of_the_old_link_reaches_the_new_one(self, asking: House) -> None:
-        cp = await asking.connect("CP1")
-        cp.sends("BootNotification", BOOT)
-        again = await asking.connect("CP1")
-        await again.says("Heartbeat", {})
-        await asking.passes(seconds=4)
-        assert not again.has_heard("GetConfiguration")

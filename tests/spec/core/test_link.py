@@ -224,21 +224,3 @@ class TestCalls:
             await ready.link.call(Reset(hard=False))
         assert len(house.happened(ChargePointDisconnected)) == 1
         assert len(ready.wire.texts) == sent
-
-
-class TestTheEnd:
-    """What becomes of calls when the central system stops."""
-
-    async def test_a_call_in_flight_may_still_be_answered_and_no_other_is_sent(self, house: House, ready: Peer) -> None:
-        first, second = house.sending("Reset", {"type": "Soft"}), house.sending("Reset", {"type": "Hard"})
-        call = await ready.hears("Reset")
-        closing = asyncio.ensure_future(house.core.central.close(5.0))
-        await house.quiet()
-        assert not closing.done()
-        ready.answers(call, status="Accepted")
-        await closing
-        assert (await first).answer.accepted
-        assert not ready.has_heard("Reset")
-        ready.leaves()
-        with pytest.raises(ConnectionClosed):
-            await second

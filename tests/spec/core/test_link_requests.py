@@ -3,11 +3,15 @@
 import asyncio
 import gc
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from mcppd.core.handlers.boot import heartbeat
+from mcppd.core.turn import Turn
 from mcppd.model.events import StatusReported
+from mcppd.model.replies import Outcome
 from mcppd.model.requests import Heartbeat
 from tests.equipment.clock import settle
 from tests.equipment.house import CallErrorAnswer, House, Peer, disk_full
@@ -56,6 +60,27 @@ class TestRequests:
             await ready.answer_to(message_id)
         assert ready.wire.reading
         assert house.core.counters.errors["inbox_full"] == 1
+
+    async def test_reading_pauses_at_the_bound_and_goes_on_at_half_of_it(
+        self, house: House, ready: Peer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        turns = asyncio.Semaphore(0)
+
+        async def slow(turn: Turn, request: Heartbeat) -> Outcome:
+            await turns.acquire()
+            return await heartbeat(turn, request)
+
+        monkeypatch.setattr("mcppd.core.answering.HANDLERS", {Heartbeat: slow})
+        house.settings = replace(house.settings, ocpp=replace(house.settings.ocpp, inbox=4))
+        reading = []
+        for _ in range(4):
+            ready.sends("Heartbeat", {})
+            reading.append(ready.wire.reading)
+        assert reading == [True, True, True, False]
+        for left in (3, 2, 1, 0):
+            await settle()
+            assert ready.wire.reading is (left <= 2)
+            turns.release()
 
     async def test_what_was_received_is_handled_although_the_link_closes(self, house: House, ready: Peer) -> None:
         ready.sends("StatusNotification", {"connectorId": 1, "status": "Faulted", "errorCode": "GroundFailure"})

@@ -103,6 +103,16 @@ async def test_the_end_of_the_link_ends_it(asking: House) -> None:
     assert not again.has_heard("ChangeConfiguration")
 
 
+async def test_nothing_of_it_is_left_when_the_link_ends_before_it_begins(asking: House) -> None:
+    cp = await booted(asking)
+    assert len(asking.core.tasks) > 0
+    timers = asking.clock.pending
+    cp.leaves()
+    await asking.quiet()
+    assert len(asking.core.tasks) == 0
+    assert asking.clock.pending < timers
+
+
 async def test_secrets_are_never_stored(tmp_path: Path) -> None:
     key = {"AuthorizationKey": "00112233445566778899"}
     settings = quiet_settings(boot={"setup": True}, configuration=key)
