@@ -113,7 +113,7 @@ async def test_nothing_of_it_is_left_when_the_link_ends_before_it_begins(asking:
     assert asking.clock.pending < timers
 
 
-async def test_secrets_are_never_stored(tmp_path: Path) -> None:
+async def test_secrets_are_never_stored_nor_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     key = {"AuthorizationKey": "00112233445566778899"}
     settings = quiet_settings(boot={"setup": True}, configuration=key)
     async with House(tmp_path, settings) as house:
@@ -123,6 +123,9 @@ async def test_secrets_are_never_stored(tmp_path: Path) -> None:
         cp.answers(await cp.hears("ChangeConfiguration"), status="Accepted")
         await house.quiet()
         assert [key.key for key in await house.core.archive.configuration("CP1")] == ["HeartbeatInterval"]
+        told = repr(house.events) + "".join(str(vars(record)) for record in caplog.records)
+        assert "00112233445566778899" not in told
+        assert "xyz" not in told
 
 
 async def test_a_charge_point_may_be_left_alone(tmp_path: Path) -> None:
