@@ -12,7 +12,7 @@ from mcppd.db.meter_values import Reading, believable, record
 from mcppd.db.progress import Kept
 from mcppd.db.rows import first
 from mcppd.db.times import to_ms, told
-from mcppd.model.meter_values import EnergyRegister, Series
+from mcppd.model.meter_values import EnergyRegister
 from mcppd.model.requests import StartTransaction, StopTransaction
 from mcppd.model.timestamps import settle
 from mcppd.model.transactions import ClosedTransaction, Recovery, StopMatch
@@ -49,10 +49,9 @@ def supersede(
         meter_start = believable(request.meter_start_wh)
         if meter_start is not None and meter_start >= standing.meter_start_wh:
             at = settle(request.at, now)[0]
-            register = replace(standing.register, series=Series.LIFETIME)
-            energy_wh, suspect = register.stopped(meter_start, at)
+            energy_wh, suspect = standing.register.stopped(meter_start, at)
             if not suspect:
-                stopped_at = max(stopped_at, to_ms(at))
+                stopped_at = to_ms(at)
     return _recover(db, charge_point_id, standing, energy_wh, stopped_at, Recovery.SUPERSEDED, now)
 
 

@@ -60,7 +60,7 @@ class OpenTransaction:
             self.id_tag,
             self.started_at,
             self.received_at,
-            register if register.energy_wh >= self.register.energy_wh else self.register,
+            register,
             self.interrupted and not resumed,
             max(self.max_power_w, power_w),
             self.reservation_id,

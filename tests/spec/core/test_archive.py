@@ -8,7 +8,7 @@ import pytest
 from mcppd.model.charge_points import ConnectorRef
 from mcppd.model.errors import ChargePointUnknown
 from tests.equipment.house import House, Peer
-from tests.equipment.said import TWO, place, started, stop
+from tests.equipment.said import TWO, clock, element, place, started, stop, values
 
 
 async def test_transactions_are_found_by_what_is_known_of_them(house: House, cp: Peer) -> None:
@@ -34,6 +34,29 @@ async def test_the_configuration_of_a_charge_point_that_is_not_known_is_an_error
     assert await house.core.archive.configuration("CP1") == []
     with pytest.raises(ChargePointUnknown):
         await house.core.archive.configuration("CP9")
+
+
+async def test_readings_and_tags_go_on_behind_a_cursor(house: House, cp: Peer) -> None:
+    transaction_id = await started(cp)
+    for n in range(3):
+        await cp.says("MeterValues", values(transaction_id, element(clock(n), 1000 + n)))
+        await cp.says("Authorize", idTag=f"TAG{n}")
+    archive = house.core.archive
+    [first] = await archive.meter_values(transaction_id, None, 1)
+    assert [r.register_wh for r in await archive.meter_values(transaction_id, first.id, 10)] == [1001, 1002]
+    [tag] = await archive.id_tags(None, 1)
+    assert [t.id_tag for t in await archive.id_tags(tag.id, 10)] == ["TAG0", "TAG1", "TAG2"]
+
+
+async def test_a_reservation_is_used_up_by_its_own_charge_point_only(house: House, cp: Peer) -> None:
+    def reserve(db: apsw.Connection) -> None:
+        db.execute("INSERT INTO reservations VALUES (7, 1, 1, 1, 'TAG', NULL, 4000000000000, 'Accepted', NULL, 0)")
+
+    await house.database.write(reserve)
+    await started(await house.connect("CP2"), reservationId=7)
+    assert len(await house.core.archive.reservations()) == 1
+    await started(cp, reservationId=7)
+    assert await house.core.archive.reservations() == []
 
 
 async def test_a_reservation_that_holds_is_told_and_shown_after_a_restart(house: House, cp: Peer) -> None:

@@ -246,6 +246,15 @@ class TestExtremes:
         assert (await row(house, transaction_id)).reservation_id is None
         assert house.happened(TransactionStarted)[0].transaction.reservation_id is None
 
+    async def test_a_meter_stop_that_so_short_a_time_cannot_hold_is_suspect_however_late_it_is_told(
+        self, house: House, cp: Peer
+    ) -> None:
+        transaction_id = await started(cp)
+        await house.passes(seconds=36_000)
+        await cp.says("StopTransaction", stop(transaction_id, meter=101_000, at=clock(1)))
+        ended = await row(house, transaction_id)
+        assert (ended.energy_wh, ended.stop_suspect) == (0, True)
+
     async def test_a_reservation_is_told(self, house: House, cp: Peer) -> None:
         transaction_id = await started(cp, reservationId=7)
         assert (await row(house, transaction_id)).reservation_id == 7

@@ -9,6 +9,7 @@ from mcppd.model.charge_points import WHOLE
 from mcppd.model.errors import StorageUnavailable
 from mcppd.model.events import (
     MeterValuesReceived,
+    TransactionRecovered,
     TransactionStopped,
 )
 from tests.equipment.house import House, Peer, quiet_settings
@@ -199,6 +200,18 @@ class TestPeak:
         assert (await row(house, transaction_id)).max_power_w == 11_000
         assert len(await readings(house, transaction_id)) == 4
 
+    @pytest.mark.parametrize("way", ["available", "superseded"])
+    async def test_recovery_keeps_it(self, house: House, cp: Peer, way: str) -> None:
+        transaction_id = await started(cp)
+        await cp.says("MeterValues", values(transaction_id, element(clock(1), watts(11_000))))
+        if way == "available":
+            await cp.says("StatusNotification", status(1, "Available"))
+            await house.passes(seconds=301)
+        else:
+            await started(cp, meter=1600, at=clock(60))
+        [event] = house.happened(TransactionRecovered)
+        assert (await row(house, transaction_id)).max_power_w == event.transaction.max_power_w == 11_000
+
 
 class TestHousekeeping:
     async def test_it_goes_on_past_what_must_stay(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +224,8 @@ class TestHousekeeping:
             for n in range(3):
                 await cp.says("MeterValues", values(None, element(clock(n), 1000), connector=2))
             await house.passes(seconds=600)
-            await cp.says("MeterValues", values(None, element(clock(5), 1000), connector=2))
+            for n in (5, 6):
+                await cp.says("MeterValues", values(None, element(clock(n), 1000), connector=2))
             assert await house.core.housekeeping.prune() == 3
             assert len(await readings(house, transaction_id)) == 6
 

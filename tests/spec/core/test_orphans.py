@@ -76,6 +76,8 @@ class TestOrphans:
             await cp.says("StatusNotification", status(1, "Available"))
             await house.passes(seconds=101)
         assert (await row(house, transaction_id)).recovery is Recovery.LEFT_OPEN
+        await house.passes(seconds=1000)
+        assert len(house.happened(TransactionRecovered)) == 1
 
     async def test_a_stop_takes_its_timer_away(self, house: House, cp: Peer) -> None:
         transaction_id = await started(cp)

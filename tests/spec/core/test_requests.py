@@ -62,6 +62,12 @@ class TestStatusNotification:
         assert await cp.says("StatusNotification", _status(said)) == {}
         assert house.core.central.view("CP1").connector(ConnectorRef(1)).status == meant
 
+    async def test_occupied_is_charging_while_a_transaction_runs(self, house: House, cp: Peer) -> None:
+        said = {"connectorId": 1, "idTag": "TAG", "meterStart": 0, "timestamp": "2026-11-21T08:00:00Z"}
+        await cp.says("StartTransaction", said)
+        await cp.says("StatusNotification", _status("Occupied"))
+        assert house.core.central.view("CP1").connector(ConnectorRef(1)).status == "Charging"
+
     async def test_connector_0_is_the_charge_point_itself(self, house: House, cp: Peer) -> None:
         await cp.says("StatusNotification", _status("Available"))
         await cp.says("StatusNotification", {**_status("Unavailable"), "connectorId": 0})

@@ -33,6 +33,9 @@ class TestLifetimeRegister:
         register = after(LIFETIME, (100_500, 1), (101_000, 2))
         assert (register.energy_wh, register.series, register.last_at) == (1000, Series.LIFETIME, minutes(2))
 
+    def test_a_lower_value_of_the_same_moment_is_suspect(self):
+        assert after(LIFETIME, (100_500, 1)).advance(100_400, minutes(1)) is None
+
     def test_a_register_that_stands_still_is_believed(self):
         assert after(LIFETIME, (100_500, 1), (100_500, 60)).last_at == minutes(60)
 
