@@ -309,6 +309,18 @@ class TestTheSolicitedMark:
         assert [event.meaning for event in asking.happened(ChargePointBooted)] == [BootMeaning.REBOOT]
         assert asking.core.central.view("CP1").boots == 2
 
+    async def test_the_time_out_of_a_link_that_is_ready_clears_nothing(self, house: House) -> None:
+        await booted_before(house)
+        cp = await house.connect("CP1")
+        await cp.says("Heartbeat", {})
+        await house.passes(seconds=25)
+        sending = house.sending("TriggerMessage", {"requestedMessage": "BootNotification"})
+        cp.answers(await cp.hears("TriggerMessage"), status="Accepted")
+        await sending
+        await house.passes(seconds=10)
+        await cp.says("BootNotification", BOOT)
+        assert house.happened(ChargePointBooted) == []
+
     async def test_no_timer_of_a_link_survives_it(self, asking: House) -> None:
         cp = await asking.connect("CP1")
         await asking.passes(seconds=5)

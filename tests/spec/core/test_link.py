@@ -216,6 +216,20 @@ class TestCalls:
         with pytest.raises(NoAnswer, match="within 5 s"):
             await task
 
+    async def test_the_deadline_of_one_that_was_answered_is_nobody_elses(self, house: House, ready: Peer) -> None:
+        first = house.sending("Reset", {"type": "Soft"})
+        call = await ready.hears("Reset")
+        await house.passes(seconds=20)
+        ready.answers(call, status="Accepted")
+        await first
+        second = house.sending("Reset", {"type": "Hard"})
+        call = await ready.hears("Reset")
+        await house.passes(seconds=20)
+        assert not second.done()
+        ready.answers(call, status="Accepted")
+        assert (await second).answer.accepted
+        assert house.core.counters.errors["call_timeout"] == 0
+
     async def test_a_closed_link_refuses_calls_and_sends_nothing(self, house: House, ready: Peer) -> None:
         sent = len(ready.wire.texts)
         ready.leaves()

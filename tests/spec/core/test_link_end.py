@@ -7,7 +7,7 @@ import pytest
 
 from mcppd.model.errors import ConnectionClosed
 from mcppd.model.events import ChargePointBooted, ChargePointReady
-from tests.equipment.house import House, Peer, quiet_settings
+from tests.equipment.house import House, Peer, disk_full, quiet_settings
 
 BOOT = {"chargePointVendor": "Acme", "chargePointModel": "AC22", "firmwareVersion": "1.0"}
 
@@ -43,6 +43,17 @@ class TestTheEndOfTheLink:
         await asking.passes(seconds=20)
         assert asking.happened(ChargePointReady) == []
         assert (timers, tasks) == (asking.clock.pending, 0)
+
+    async def test_nor_does_one_that_cannot_be_stored(self, asking: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        cp = await asking.connect("CP1")
+        await asking.passes(seconds=5)
+        cp.answers(await cp.hears("TriggerMessage"), status="Accepted")
+        await asking.quiet()
+        monkeypatch.setattr("mcppd.db.charge_points.record_boot", disk_full)
+        cp.sends("BootNotification", BOOT)
+        cp.leaves()
+        await asking.quiet()
+        assert not cp.link.handshake.solicited
 
     async def test_nor_does_any_other_message(self, asking: House) -> None:
         await booted_before(asking)
