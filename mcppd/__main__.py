@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mcppd
-from mcppd.config import DEFAULT_PATH, load
+from mcppd.config import DEFAULT_PATH, effective, load
 from mcppd.model.errors import ConfigurationError
 from mcppd.model.settings import Settings
 
@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return EX_CONFIG
     if options.check:
-        print("the configuration is sound")
+        print(f"# the configuration is sound; what came of {options.config or DEFAULT_PATH} and the rest:")
+        print(effective(settings), end="")
         return 0
     # Imported late: --check and a faulty configuration need none of it.
     from mcppd.daemon import serve

@@ -61,7 +61,7 @@ class Daemon:
 
     def __init__(self, settings: Settings, reload: Callable[[], Settings]) -> None:
         """`reload` reads the configuration again and raises ConfigurationError with everything that is wrong."""
-        self._settings = settings
+        self._settings = self._started_with = settings
         self._reload = reload
         self._started_at = datetime.now(UTC)
         self._started = monotonic()
@@ -101,7 +101,8 @@ class Daemon:
         except asyncio.CancelledError:
             return False
         except (OSError, MCPPDError) as error:
-            log.error("start_failed", extra={"reason": str(error)})
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            log.error("start_failed", extra={"reason": reason})
             return False
         return True
 
@@ -202,13 +203,12 @@ class Daemon:
                 self._supervisor.ready()
 
     def _apply(self, settings: Settings) -> None:
-        later = needs_restart(self._settings, settings)
         self._settings = settings
         logs.apply(settings.log)
         self._core.database.commit_interval_s = settings.storage.commit_interval
         self._core.apply_registrations()
         self._core.plugins.reload(settings)
-        log.info("reloaded", extra={"needs_restart": later})
+        log.info("reloaded", extra={"needs_restart": needs_restart(self._started_with, settings)})
 
     # What it tells of itself -------------------------------------------------------------------------------------
 
@@ -217,11 +217,12 @@ class Daemon:
             "version": mcppd.__version__,
             "started_at": self._started_at,
             "uptime_s": round(monotonic() - self._started, 1),
-            "ocpp_listen": self._settings.ocpp.listen,
+            "ocpp_listen": self._started_with.ocpp.listen,
             "ocpp_port": self._websockets.port,
             "onboarding": self._settings.onboarding.mode,
             "authorization": self._settings.authorization.mode,
             "clock_synchronised": clock_is_set(),
+            "needs_restart": needs_restart(self._started_with, self._settings),
             "plugins": self._core.plugins.status(),
         }
 

@@ -166,6 +166,6 @@ class Outbox:
         self._unanswered += 1
         if waiting is not None and not waiting.future.done():
             elapsed = self._clock.monotonic() - self._sent_at
-            waiting.future.set_exception(NoAnswer(self._identity, waiting.action, round(elapsed, 3)))
+            waiting.future.set_exception(NoAnswer(self._identity, waiting.action, round(elapsed, 1)))
         self._on_unanswered(self._unanswered)
         self._pump()

@@ -86,7 +86,10 @@ class ActionUnknown(CallRefused):
 class ChargePointOffline(CallRefused):
     def __init__(self, identity: str) -> None:
         self.identity = identity
-        super().__init__(f"charge point {identity} is not connected; try again when it is, or give wait_seconds")
+        super().__init__(
+            f"charge point {identity} is not connected; try again when it is, or let the call wait for it"
+            " (mcppctl call --wait, or wait_seconds)"
+        )
 
 
 class NotPermitted(CallRefused):

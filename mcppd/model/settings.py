@@ -193,7 +193,7 @@ class AuthorizationSettings:
     mode: str = option(
         "open",
         Kind.CHOICE,
-        "open: every tag is accepted; list: only the tags entered here",
+        "open: every tag is accepted; list: only tags that were entered (so not auto_start's own)",
         choices=("open", "list"),
         reload=True,
     )

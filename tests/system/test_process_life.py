@@ -123,6 +123,14 @@ class TestReload:
         daemon.wait_for_notification("MONOTONIC_USEC=")
         daemon.wait_for_notification("READY=1")
 
+    def test_what_needs_a_restart_is_told_until_there_was_one(self, daemon):
+        for text, waiting in (("ocpp: {inbox: 7}\n", ["ocpp.inbox"]), ("ocpp: {inbox: 7}\n", ["ocpp.inbox"]), ("", [])):
+            daemon.config_file.write_text(text)
+            daemon.signal(signal.SIGHUP)
+            daemon.wait_for_notification("RELOADING=1")
+            daemon.wait_for_notification("READY=1")
+            assert daemon.api("status")["needs_restart"] == waiting
+
     async def test_a_bad_file_changes_nothing_and_every_fault_is_said(self, daemon):
         daemon.config_file.write_text("ocpp:\n  heartbeat_interval: 2m\n  inbox: none\nlog: {level: loud}\n")
         daemon.signal(signal.SIGHUP)
