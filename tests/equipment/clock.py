@@ -58,6 +58,10 @@ class FakeClock:
         self._elapsed = target
         await settle()
 
+    def forget(self) -> None:
+        """Drop every timer: whoever set them is no more."""
+        self._timers.clear()
+
     @property
     def pending(self) -> int:
         return sum(not timer.cancelled for _, _, timer in self._timers)

@@ -174,8 +174,8 @@ class House:
         """Everything in memory is lost; the database is opened again."""
         self._cut_links()
         await self.core.tasks.stop(0.0)
-        self.core.orphans.close()
         await self.core.plugins.stop()
+        self.clock.forget()
         self.database.close()
         await self._open()
 

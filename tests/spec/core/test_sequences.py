@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from mcppd.core.site import Site
@@ -18,14 +18,21 @@ from tests.equipment.house import House, Peer
 NAMES = ("CP1", "CP2")
 STATUSES = ("Available", "Preparing", "Charging", "SuspendedEV", "Finishing", "Faulted", "Unavailable", "Nonsense")
 
-who = st.integers(0, 1)
-places = st.sampled_from([0, 1, 1, 1, 2, 2])
-tags = st.sampled_from(["TAG", "TAG", "tag", "OTHER", "", None])
-registers = st.sampled_from([0, 50, 900, 1000, 1000, 1100, 1100, 1500, 2500, 9000, 10**9, -5, 2**63 - 1, None])
-times = st.sampled_from([-300, -15, -5, -1, 0, 0, 0, 1, 20, None, "1970-01-01T00:00:23Z", "rubbish"])
+
+def mostly(usual: list[Any], *odd: Any) -> st.SearchStrategy[Any]:
+    """Four times in five one of `usual`."""
+    return st.integers(0, 4).flatmap(lambda n: st.sampled_from(usual if n else list(odd)))
+
+
+who = mostly([0], 1)
+places = mostly([1], 0, 2)
+tags = mostly(["TAG"], "tag", "OTHER", "", None)
+registers = mostly(["now"], 0, 50, 1000, 10**9, -5, 2**63 - 1, None)
+"""Wh; now is where a meter stands that counts on with every step."""
+times = mostly([0], -300, -15, -1, 1, 20, None, "1970-01-01T00:00:23Z", "rubbish")
 """Minutes from now, or what is said instead of a time."""
-ids = st.sampled_from(["newest", "newest", "newest", "first", "foreign", "next", 0, -1, None, 2**31 - 1, 2**63 - 1])
-elements = st.lists(st.tuples(registers, times, st.sampled_from([None, 0, 7000, "NaN"])), min_size=0, max_size=3)
+ids = mostly(["newest", "newest", "recovered"], "older", "foreign", "next", 0, -1, None, 2**31 - 1, 2**63 - 1)
+elements = st.lists(st.tuples(registers, times, st.sampled_from([None, 0, 7000, "NaN"])), min_size=0, max_size=2)
 
 steps = st.one_of(
     st.tuples(st.just("start"), who, places, tags, registers, times),
@@ -44,8 +51,28 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(steps, min_size=5, max_size=30))
+BEGIN = ("start", 0, 1, "TAG", "now", 0)
+STOP_OF_RECOVERED = ("stop", 0, "recovered", None, "now", 0, [])
+LOW_STOP_OF_RECOVERED = ("stop", 0, "recovered", None, 1200, 0, [])
+READING = ("meter", 0, 1, "newest", [("now", 0, 7000)])
+AVAILABLE = ("status", 0, 1, "Available", 0)
+
+
+@example([BEGIN, BEGIN, STOP_OF_RECOVERED, ("restart",), ("stop", 0, "newest", "TAG", "now", 0, [])])
+@example([BEGIN, BEGIN, READING, BEGIN, READING, LOW_STOP_OF_RECOVERED, ("restart",), READING])
+@example([("passes", 4000), BEGIN, ("passes", 60), BEGIN, READING, LOW_STOP_OF_RECOVERED, ("restart",)])
+@example([BEGIN, ("boot", 0), ("meter", 0, 1, None, [("now", 0, 0)]), READING, ("restart",), READING, ("boot", 0)])
+@example([BEGIN, READING, AVAILABLE, ("restart",), ("passes", 301), READING, STOP_OF_RECOVERED, ("again",)])
+@example([BEGIN, READING, AVAILABLE, ("passes", 301), STOP_OF_RECOVERED])
+@example([("meter", 0, 2, "next", [("now", 0, 7000)]), BEGIN, ("status", 0, 1, "Nonsense", 0), ("restart",), READING])
+@example([BEGIN, ("stop", 1, "foreign", None, "now", 0, []), READING, READING])
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+@given(st.lists(steps, min_size=10, max_size=30))
 def test_memory_disk_and_bill_agree_after_every_step(sequence: list[tuple[Any, ...]]) -> None:
     asyncio.run(_play(sequence))
 
@@ -71,17 +98,23 @@ class Played:
     said: tuple[int, str, dict[str, Any]] | None = None
     shown: Counter[Any] = field(default_factory=Counter)
     rows: dict[int, Any] = field(default_factory=dict)
+    register: int = 1000
 
     async def connect(self) -> None:
         self.peers = [await self.house.connect(name) for name in NAMES]
 
     async def play(self, step: tuple[Any, ...]) -> None:
+        self.register += 137
         speaker: int | None = None
         match step:
             case "start", speaker, place, tag, meter, at:
-                await self._say(speaker, "StartTransaction", _start(place, tag, meter, self._time(at)))
+                await self._say(speaker, "StartTransaction", _start(place, tag, self._register(meter), self._time(at)))
             case "stop", speaker, wanted, tag, meter, at, data:
-                said = {"transactionId": self._id(speaker, wanted), "meterStop": meter, "timestamp": self._time(at)}
+                said = {
+                    "transactionId": self._id(speaker, wanted),
+                    "meterStop": self._register(meter),
+                    "timestamp": self._time(at),
+                }
                 said |= {} if tag is None else {"idTag": tag}
                 said |= {"transactionData": self._elements(data)} if data else {}
                 await self._say(speaker, "StopTransaction", said)
@@ -124,8 +157,11 @@ class Played:
         match wanted:
             case "newest":
                 return mine[-1] if mine else 1
-            case "first":
-                return mine[0] if mine else 1
+            case "older":
+                return mine[-2] if len(mine) > 1 else 1
+            case "recovered":
+                made_up = [row for row in self.rows.values() if row.recovery and row.charge_point == NAMES[speaker]]
+                return max((row.id for row in made_up), default=1)
             case "foreign":
                 return others[-1] if others else 1
             case "next":
@@ -135,10 +171,16 @@ class Played:
     def _time(self, at: Any) -> Any:
         return (self.house.clock.now() + timedelta(minutes=at)).isoformat() if isinstance(at, int) else at
 
+    def _register(self, meter: Any) -> Any:
+        return self.register if meter == "now" else meter
+
     def _elements(self, data: list[tuple[Any, Any, Any]]) -> list[dict[str, Any]]:
         made = []
         for register, at, power in data:
-            samples = [{"value": str(register)}, {"value": str(power), "measurand": "Power.Active.Import", "unit": "W"}]
+            samples = [
+                {"value": str(self._register(register))},
+                {"value": str(power), "measurand": "Power.Active.Import", "unit": "W"},
+            ]
             made.append({"timestamp": self._time(at), "sampledValue": samples})
         return made
 
