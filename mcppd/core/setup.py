@@ -3,13 +3,14 @@
 Rules.
 
 1. Only after a real boot, never in the first two seconds after its answer, and not at all with `boot.setup: off`.
-2. Nothing that the charge point rejects, or does not answer, stops the next step. The end of the link does.
+2. Nothing that the charge point rejects, or does not answer, stops the next step. The end of the link does: it cancels
+   what runs beside it.
 """
 
 import logging
 
 from mcppd.core.link import Link
-from mcppd.core.operations import SECRET_KEYS, Operations
+from mcppd.core.operations import Operations
 from mcppd.hooks import Clock
 from mcppd.model.commands import (
     ChangeConfiguration,
@@ -56,7 +57,7 @@ class Setup:
             readonly = {key.key.lower() for key in result.answer.keys if key.readonly}
         changes = []
         for key, value in wanted.items():
-            if told.get(key.lower()) == value and key.lower() not in SECRET_KEYS:
+            if told.get(key.lower()) == value:
                 continue
             if key.lower() in readonly:
                 log.warning("setup_key_readonly", extra={"charge_point": link.identity, "key": key})
@@ -68,8 +69,6 @@ class Setup:
         extra = {"charge_point": link.identity, "step": type(command).__name__}
         if isinstance(command, ChangeConfiguration):
             extra["key"] = command.key
-        if not link.open:
-            raise ConnectionClosed(link.identity, extra["step"])
         try:
             result = await self._operations.send(link.identity, command, caller="set-up")
         except ConnectionClosed:

@@ -40,45 +40,6 @@ async def booted_before(house: House) -> None:
     house.events.clear()
 
 
-class TestReadiness:
-    async def test_a_boot_notification_makes_the_link_ready(self, house: House, cp: Peer) -> None:
-        assert not cp.link.ready
-        await cp.says("BootNotification", BOOT)
-        assert [event.by for event in house.happened(ChargePointReady)] == ["boot"]
-        assert cp.link.ready
-
-    async def test_a_link_is_ready_after_the_timeout_without_a_boot_notification(self, house: House, cp: Peer) -> None:
-        await house.passes(seconds=29.9)
-        assert not cp.link.ready
-        await house.passes(seconds=0.2)
-        assert [event.by for event in house.happened(ChargePointReady)] == ["timeout"]
-
-    async def test_activity_makes_the_link_of_one_that_booted_before_ready(self, house: House) -> None:
-        await booted_before(house)
-        cp = await house.connect("CP1")
-        await cp.says("Heartbeat", {})
-        assert [event.by for event in house.happened(ChargePointReady)] == ["activity"]
-
-    async def test_activity_of_one_that_never_booted_does_not(self, house: House, cp: Peer) -> None:
-        await cp.says("Heartbeat", {})
-        assert not cp.link.ready
-
-    async def test_messages_are_answered_from_the_first_frame_on(self, house: House, cp: Peer) -> None:
-        assert await cp.says("StatusNotification", connectorId=1, status="Available", errorCode="NoError") == {}
-
-    async def test_commands_wait_for_readiness_and_the_resume_delay(self, house: House, cp: Peer) -> None:
-        sending = house.core.tasks.spawn(
-            house.core.operations.send_raw("CP1", "Reset", {"type": "Soft"}, caller="test"), "reset"
-        )
-        await house.quiet()
-        await cp.says("BootNotification", BOOT)
-        await house.passes(seconds=0.2)
-        assert not cp.has_heard("Reset")
-        await house.passes(seconds=0.1)
-        cp.answers(await cp.hears("Reset"), status="Accepted")
-        assert (await sending).answer.accepted
-
-
 class TestTheFourRows:
     async def test_a_spontaneous_boot_is_a_reboot(self, house: House, cp: Peer) -> None:
         await cp.says("BootNotification", BOOT)
@@ -222,6 +183,18 @@ class TestTheSolicitedMark:
         assert not cp.link.handshake.solicited
         await cp.says("BootNotification", BOOT)
         assert [event.meaning for event in asking.happened(ChargePointBooted)] == [BootMeaning.REBOOT]
+
+    async def test_so_does_its_own_time_out_on_a_link_that_is_ready(self, house: House) -> None:
+        await booted_before(house)
+        cp = await house.connect("CP1")
+        await cp.says("Heartbeat", {})
+        await house.passes(seconds=40)
+        sending = house.sending("TriggerMessage", {"requestedMessage": "BootNotification"})
+        cp.answers(await cp.hears("TriggerMessage"), status="Accepted")
+        await sending
+        await house.passes(seconds=31)
+        await cp.says("BootNotification", BOOT)
+        assert [event.meaning for event in house.happened(ChargePointBooted)] == [BootMeaning.REBOOT]
 
     async def test_an_unanswered_trigger_clears_it(self, asking: House) -> None:
         asking.settings = replace(asking.settings, ocpp=replace(asking.settings.ocpp, call_timeout=10.0))

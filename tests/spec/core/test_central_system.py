@@ -180,6 +180,14 @@ class TestTakeOver:
         assert isinstance(refusal, Refusal)
         assert refusal.status == 409
 
+    async def test_one_that_leaves_while_it_is_asked_stands_in_nobodys_way(self, house: House, cp: Peer) -> None:
+        async def last_words(timeout_s: float) -> bool:
+            cp.leaves()
+            return True
+
+        cp.wire.probe = last_words  # type: ignore[method-assign]
+        assert isinstance(await house.admit("CP1"), Admission)
+
     async def test_a_conflict_that_cannot_be_stored_is_refused_all_the_same(
         self, house: House, cp: Peer, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -1,6 +1,8 @@
 """What plugins decide, seen from the charge point: who is let in, whose tag is good, what a message was to say."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ class Decider:
         return IdTagInfo(AuthorizationStatus.BLOCKED) if id_tag == "BAD" else None
 
     async def repair(self, charge_point, action, payload):
+        if action == "Heartbeat" or payload.get("connectorId") == 2:
+            raise ValueError("nothing to repair here")
         if action == "StatusNotification" and payload.get("connectorId") == "the left one":
             return {**payload, "connectorId": 1}
         if action == "Authorize":
@@ -69,6 +73,12 @@ class TestAdmission:
     @pytest.mark.parametrize("identity", ["GOOD", "WHOEVER"])
     async def test_whoever_is_not_refused_is_let_in(self, house: House, identity: str) -> None:
         assert isinstance(await house.admit(identity), Admission)
+
+    async def test_no_more_are_let_in_than_may_be_however_long_the_plugin_takes(self, house: House) -> None:
+        house.settings = replace(house.settings, ocpp=replace(house.settings.ocpp, max_charge_points=2))
+        outcomes = await asyncio.gather(*(house.admit(f"CP{number}") for number in range(9)))
+        assert sum(isinstance(outcome, Admission) for outcome in outcomes) == 2
+        assert len(house.core.central.views()) == 2
 
 
 class TestTags:
@@ -116,3 +126,4 @@ class TestRepair:
         said = {"connectorId": 2, "status": "Charging", "errorCode": "NoError"}
         assert await cp.says("StatusNotification", said) == {}
         assert await cp.says("Heartbeat", {})
+        assert house.core.counters.plugin_failures == {}

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from mcppd.core.admission import Admission
 from mcppd.core.correlation import correlation_id
 from mcppd.model.charge_points import Registration
+from mcppd.model.commands import ChangeConfiguration
 from mcppd.model.errors import (
     ActionUnknown,
     CallRefused,
@@ -20,7 +22,7 @@ from mcppd.model.errors import (
 )
 from mcppd.model.events import CommandCompleted
 from mcppd.model.settings import ChargePointSettings
-from tests.equipment.house import House, Peer, disk_full, quiet_settings
+from tests.equipment.house import House, Peer, Wire, disk_full, quiet_settings
 
 BOOT = {"chargePointVendor": "Acme", "chargePointModel": "AC22"}
 START = ("RemoteStartTransaction", {"idTag": "A", "connectorId": 1})
@@ -52,6 +54,34 @@ class TestRefusals:
             await house.sending("Reset", {"type": "Gentle"})
         with pytest.raises(ChargePointOffline):
             await house.sending(*RESET)
+
+    async def test_what_does_not_fit_is_not_kept_waiting_for_the_link(self, house: House, ready: Peer) -> None:
+        ready.leaves()
+        with pytest.raises(SchemaViolation):
+            await house.core.operations.send("CP1", ChangeConfiguration("k" * 99, "v"), caller="test", wait_s=60)
+
+    async def test_refusals_are_told_to_the_caller_and_not_as_failures(
+        self, house: House, ready: Peer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        ready.leaves()
+        with pytest.raises(ChargePointOffline):
+            await house.sending(*RESET)
+        await house.quiet()
+        assert "task_failed" not in caplog.text
+
+    async def test_one_that_is_called_off_while_it_waits_is_not_offline(self, house: House, ready: Peer) -> None:
+        ready.leaves()
+        charge_point = house.core.central.charge_point("CP1")
+        assert charge_point is not None
+        waiting = asyncio.ensure_future(house.core.central.link_of(charge_point, 60))
+        await house.quiet()
+        admission = await house.admit("CP1")
+        assert isinstance(admission, Admission)
+        waiting.cancel()
+        house.core.central.open_link(admission, Wire("192.0.2.1"))  # in the same turn of the loop
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert house.core.central.links == 1
 
     async def test_more_than_sixty_four_that_wait_for_an_offline_one_are_refused(
         self, house: House, ready: Peer
@@ -184,6 +214,14 @@ class TestWhatIsTold:
         await asyncio.gather(lost, return_exceptions=True)
         trips = house.core.counters.call_s["Reset"]
         assert (trips.count, trips.total) == (1, 2.0)
+
+    async def test_events_are_published_under_the_id_that_they_bear(self, house: House, ready: Peer) -> None:
+        under: list[tuple[str, str]] = []
+        house.core.bus.listen(lambda event: under.append((event.correlation_id, correlation_id.get())))
+        for connector in (1, 2):
+            await ready.says("StatusNotification", connectorId=connector, status="Available", errorCode="NoError")
+        assert [one for one, _ in under] == [other for _, other in under]
+        assert len({one for one, _ in under}) == 2
 
 
 class TestWhatIsKept:

@@ -67,6 +67,11 @@ class TestRegistration:
             cp = await house.connect("CP1")
             assert (await cp.says("BootNotification", BOOT))["interval"] == 45
 
+    async def test_an_unset_clock_alone_keeps_nobody_out(self, house: House) -> None:
+        house.clock_is_set = False
+        cp = await house.connect("CP1")
+        assert (await cp.says("BootNotification", BOOT))["status"] == "Accepted"
+
     async def test_an_unset_clock_answers_pending_where_the_configuration_says_so(self, tmp_path: Path) -> None:
         async with House(tmp_path, quiet_settings(boot={"require_time_sync": True})) as house:
             house.clock_is_set = False

@@ -1,10 +1,12 @@
 """Every other request of OCPP 1.6 and its security extension: answered, stored, told."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mcppd.db import jobs, security
 from mcppd.model.charge_points import ConnectorRef, ConnectorStatus
 from mcppd.model.events import (
     CertificateRequested,
@@ -108,6 +110,8 @@ class TestJobs:
         assert await cp.says(action, payload) == {}
         [event] = house.happened(JobProgressed)
         assert (event.kind, event.status, event.request_id) == (kind, payload["status"], payload.get("requestId"))
+        [job] = await house.database.read(jobs.page)
+        assert (job.kind, job.status, job.request_id) == (kind, payload["status"], payload.get("requestId"))
 
 
 class TestSecurity:
@@ -116,11 +120,13 @@ class TestSecurity:
         assert await cp.says("SecurityEventNotification", said) == {}
         [stored] = await house.core.archive.security_events(None, 10)
         assert (stored.type, stored.tech_info, stored.own) == ("FirmwareUpdated", "2.0", False)
+        assert stored.at == stored.received_at - timedelta(minutes=1)
         assert len(house.happened(SecurityEventReported)) == 1
 
     async def test_a_certificate_request_is_accepted_and_kept(self, house: House, cp: Peer) -> None:
         assert await cp.says("SignCertificate", csr="-----BEGIN") == {"status": "Accepted"}
         assert len(house.happened(CertificateRequested)) == 1
+        assert [kept.csr for kept in await house.database.read(security.certificate_requests)] == ["-----BEGIN"]
 
 
 class TestRepairs:
@@ -128,6 +134,14 @@ class TestRepairs:
         assert await cp.says("StatusNotification", {**_status("Available"), "connectorId": "1"}) == {}
         assert house.core.counters.repairs.total() == 1
         assert house.happened(MessageQuarantined) == []
+
+    async def test_a_quirk_is_said_once_a_link_and_then_only_counted(
+        self, house: House, cp: Peer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for _ in range(3):
+            await cp.says("StatusNotification", {**_status("Available"), "connectorId": "1"})
+        assert sum(record.message == "message_repaired" for record in caplog.records) == 1
+        assert house.core.counters.repairs.total() == 3
 
     async def test_what_loses_something_is_quarantined_and_answered(self, house: House, cp: Peer) -> None:
         assert await cp.says("StatusNotification", {**_status("Available"), "info": "x" * 500}) == {}

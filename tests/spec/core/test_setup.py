@@ -1,5 +1,6 @@
 """Set-up after a boot: configuration keys, status, best effort, one call in flight."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +102,20 @@ async def test_the_end_of_the_link_ends_it(asking: House) -> None:
     await asking.passes(seconds=4)
     assert not again.has_heard("GetConfiguration")
     assert not again.has_heard("ChangeConfiguration")
+
+
+async def test_the_end_of_the_house_ends_it_at_once(asking: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    cp = await booted(asking)
+    await asking.passes(seconds=2)
+    call = await cp.hears("GetConfiguration")
+    closing = asyncio.ensure_future(asking.core.central.close(5.0))
+    await asking.quiet()
+    cp.answers(call, configurationKey=[])
+    await closing
+    await asking.quiet()
+    told = [record.message for record in caplog.records if record.message.startswith("setup_")]
+    assert told == ["setup_step_done", "setup_ended"]
 
 
 async def test_nothing_of_it_is_left_when_the_link_ends_before_it_begins(asking: House) -> None:
