@@ -247,6 +247,14 @@ class TestPresence:
         await house.restart()
         assert house.core.central.view("CP1").last_heartbeat_at is not None
 
+    async def test_what_cannot_be_stored_at_the_end_leaves_no_timer(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with House(tmp_path) as house:
+            await house.connect("CP1")
+            monkeypatch.setattr("mcppd.db.charge_points.record_presence", disk_full)
+        assert house.clock.pending == 0
+
     async def test_a_quiet_site_has_no_timer_and_writes_nothing(self, house: House, cp: Peer) -> None:
         cp.leaves()
         await house.passes(seconds=31)
@@ -257,9 +265,13 @@ class TestPresence:
     async def test_the_end_stores_it_at_once_and_leaves_no_timer(self, tmp_path: Path) -> None:
         async with House(tmp_path) as house:
             cp = await house.connect("CP1")
+            start = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": "2026-11-21T08:00:00Z"}
+            await cp.says("StartTransaction", start)
+            await cp.says("StatusNotification", connectorId=1, status="Charging", errorCode="NoError")
+            await cp.says("StatusNotification", connectorId=1, status="Available", errorCode="NoError")
             await cp.says("Heartbeat", {})
             clock = house.clock
-        assert clock.pending == 0
+        assert clock.pending == 0, "not even those of orphans and of housekeeping"
         async with House(tmp_path) as house:
             assert house.core.central.view("CP1").last_heartbeat_at is not None
 
@@ -271,3 +283,19 @@ class TestReload:
         house.core.apply_registrations()
         reply = await cp.says("BootNotification", chargePointVendor="V", chargePointModel="M")
         assert reply["status"] == "Rejected"
+
+    async def test_the_configuration_of_the_start_holds_whatever_was_stored(self, house: House, cp: Peer) -> None:
+        blocked = ChargePointSettings(registration=Registration.BLOCKED)
+        house.settings = replace(house.settings, charge_points={"CP1": blocked, "CP2": blocked})
+        await house.connect("CP2")
+        await house.restart()
+        assert house.core.central.view("CP1").registration is Registration.BLOCKED
+        house.settings = replace(house.settings, charge_points={})
+        await house.restart()
+        for identity in ("CP1", "CP2"):
+            assert house.core.central.view(identity).registration is Registration.ACCEPTED
+        house.settings = replace(house.settings, charge_points={"CP2": blocked})
+        house.core.apply_registrations()
+        house.settings = replace(house.settings, charge_points={})
+        house.core.apply_registrations()
+        assert house.core.central.view("CP2").registration is Registration.ACCEPTED

@@ -7,6 +7,7 @@ import pytest
 
 from mcppd.model.errors import ConnectionClosed
 from mcppd.model.events import ChargePointBooted, ChargePointReady
+from tests.equipment.clock import settle
 from tests.equipment.house import House, Peer, disk_full, quiet_settings
 
 BOOT = {"chargePointVendor": "Acme", "chargePointModel": "AC22", "firmwareVersion": "1.0"}
@@ -89,3 +90,14 @@ class TestTheEndOfTheHouse:
         ready.leaves()
         with pytest.raises(ConnectionClosed):
             await second
+
+    async def test_it_waits_no_longer_than_it_may_and_leaves_nothing_behind(self, house: House, ready: Peer) -> None:
+        task = house.sending("Reset", {"type": "Soft"})
+        await ready.hears("Reset")
+        before = asyncio.all_tasks()
+        await house.core.central.close(0.01)
+        await settle()
+        assert asyncio.all_tasks() == before
+        ready.leaves()
+        with pytest.raises(ConnectionClosed):
+            await task

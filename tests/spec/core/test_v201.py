@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from mcppd.model.errors import ActionUnknown
 from mcppd.model.events import ChargePointBooted
 from mcppd.ocpp.v16 import dialect as v16
 from tests.equipment.house import House
@@ -20,3 +23,14 @@ async def test_boot_notification_and_heartbeat_of_2_0_1_are_answered_by_the_same
         view = house.core.central.view("CP1")
         assert view is not None
         assert view.protocol == "ocpp2.0.1"
+
+
+async def test_what_is_told_to_one_that_is_offline_is_held_to_what_it_spoke_last(tmp_path: Path) -> None:
+    async with House(tmp_path, dialects=(v16(), v201())) as house:
+        cp = await house.connect("CP1", subprotocols=("ocpp2.0.1",))
+        cp.leaves()
+        await house.passes(seconds=31)
+        for _ in range(2):
+            with pytest.raises(ActionUnknown):
+                await house.sending("Reset", {"type": "Soft"})
+            await house.restart()
